@@ -1,0 +1,164 @@
+"""Parameter forms (contract, section 3): a query string into typed values, or BadRequestError.
+
+A *form* turns the text of one parameter into a value. Parameters that an endpoint takes are the fields of a
+Struct, each annotated with a `Form`; `decoder` compiles such a Struct into a function.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from urllib.parse import unquote_plus
+
+from msgspec import Struct
+
+from upspace.wire.codes import MID_MAX, PN_MAX, PS_MAX
+from upspace.wire.errors import BadRequestError
+
+T = TypeVar("T")
+P = TypeVar("P", bound=Struct)
+
+# More digits than any bound of the contract has. Longer texts are never handed to int(), which takes
+# quadratic time and refuses beyond 4300 digits.
+_DIGITS_MAX = 19
+_BEYOND_EVERY_BOUND = 10**_DIGITS_MAX
+
+
+class Form(Struct, Generic[T], frozen=True):
+    """How one parameter is read, and how the OpenAPI document describes it.
+
+    `read` gets the text as sent, None when the parameter is absent, and raises BadRequestError.
+    """
+
+    name: str
+    read: Callable[[str | None], T]
+    schema: dict[str, Any]
+    required: bool = False
+
+
+def parse_query(text: str) -> dict[str, str]:
+    """The parameters of a query string or an urlencoded body; of a name given twice, the first counts.
+
+    Bytes that are not UTF-8 become U+FFFD, which no form but the free texts accepts. Contract: 2.2.
+    """
+    values: dict[str, str] = {}
+    if not text:
+        return values
+    escaped = "%" in text or "+" in text
+    for pair in text.split("&"):
+        name, _, value = pair.partition("=")
+        if escaped:
+            name, value = unquote_plus(name), unquote_plus(value)
+        if name and name not in values:
+            values[name] = value
+    return values
+
+
+def _integer(text: str) -> int:
+    """Any decimal integer with an optional `-`; those beyond every bound are clamped just outside it."""
+    negative = text[0] == "-"
+    digits = text[1:] if negative else text
+    if not (digits.isascii() and digits.isdigit()):
+        raise BadRequestError(f"not an integer: {text[:40]!r}")
+    if len(digits) > _DIGITS_MAX:
+        digits = digits.lstrip("0") or "0"
+    value = int(digits) if len(digits) <= _DIGITS_MAX else _BEYOND_EVERY_BOUND
+    return -value if negative else value
+
+
+def read_mid(text: str | None) -> int:
+    """Contract form `mid`: decimal digits, 1 to 2^63 - 1."""
+    if text and text.isascii() and text.isdigit():
+        value = int(text) if len(text) <= _DIGITS_MAX else _integer(text)
+        if 1 <= value <= MID_MAX:
+            return value
+    raise BadRequestError(f"not a mid: {text and text[:40]!r}")
+
+
+def read_pn(text: str | None) -> int:
+    """Contract form `pn`: 1 when absent, empty or below 1; refused above 10^9."""
+    if not text:
+        return 1
+    value = _integer(text)
+    if value > PN_MAX:
+        raise BadRequestError("pn is out of range")
+    return max(value, 1)
+
+
+def read_ps(text: str | None) -> int | None:
+    """Contract form `ps`: None where the endpoint's default counts; lowered to the maximum."""
+    if not text:
+        return None
+    value = _integer(text)
+    return min(value, PS_MAX) if value >= 1 else None
+
+
+_TRUE = frozenset(("1", "t", "T", "true", "True", "TRUE"))
+_FALSE = frozenset(("", "0", "f", "F", "false", "False", "FALSE"))
+
+
+def read_bool(text: str | None) -> bool:
+    """Contract form `bool`."""
+    if text is None or text in _FALSE:
+        return False
+    if text in _TRUE:
+        return True
+    raise BadRequestError(f"not a bool: {text[:40]!r}")
+
+
+def read_ascending(text: str | None) -> bool:
+    """Contract form `order`: whether it is `asc`; every other value counts as `desc`."""
+    return text == "asc"
+
+
+def read_text(text: str | None) -> str:
+    """A free text, empty when absent."""
+    return text or ""
+
+
+class Cursor(Struct, frozen=True):
+    """The last element of an earlier page: its `mtime` and `mid`. Contract: 9."""
+
+    mtime: int
+    mid: int
+
+
+def read_cursor(text: str | None) -> Cursor | None:
+    """The `offset` of fans, `<mtime>:<mid>`; None when absent or empty."""
+    if not text:
+        return None
+    mtime, colon, mid = text.partition(":")
+    if not (colon and mtime.isascii() and mtime.isdigit()):
+        raise BadRequestError(f"not an offset: {text[:40]!r}")
+    return Cursor(min(_integer(mtime), MID_MAX), read_mid(mid))
+
+
+MID = Form("mid", read_mid, {"type": "integer", "format": "int64", "minimum": 1, "maximum": MID_MAX}, required=True)
+PN = Form("pn", read_pn, {"type": "integer", "maximum": PN_MAX, "default": 1})
+PS = Form("ps", read_ps, {"type": "integer", "description": f"at most {PS_MAX}; a larger value acts as {PS_MAX}"})
+BOOL = Form("bool", read_bool, {"type": "string", "enum": sorted(_TRUE | _FALSE), "default": "0"})
+ORDER = Form("order", read_ascending, {"type": "string", "default": "desc", "examples": ["desc", "asc"]})
+TEXT = Form("str", read_text, {"type": "string"})
+CURSOR = Form("offset", read_cursor, {"type": "string", "pattern": "^([0-9]+:[0-9]+)?$"})
+
+
+def form_of(hint: Any) -> Form[Any]:
+    """The Form that a parameter field is annotated with."""
+    if get_origin(hint) is Annotated:
+        for extra in get_args(hint)[1:]:
+            if isinstance(extra, Form):
+                return extra
+    raise TypeError(f"a parameter field needs a Form: {hint!r}")
+
+
+def decoder(parameters: type[P]) -> Callable[[Mapping[str, str]], P]:
+    """A function that reads the fields of `parameters` out of a parsed query, in order of the fields.
+
+    It raises BadRequestError for the first field whose form refuses its text.
+    """
+    hints = get_type_hints(parameters, include_extras=True)
+    readers = [(name, form_of(hints[name]).read) for name in parameters.__struct_fields__]
+
+    def decode(query: Mapping[str, str]) -> P:
+        get = query.get
+        return parameters(*[read(get(name)) for name, read in readers])
+
+    return decode
