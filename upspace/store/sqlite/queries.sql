@@ -1,0 +1,134 @@
+-- name: account
+select account.mid, account.name, account.sex, account.face, account.face_nft, account.sign, account.rank, account.level,
+    account.coins, account.birthday, account.is_senior_member, account.nft_icon, account.official, account.vip,
+    account.decorations,
+    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
+    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
+from account join standing using (mid)
+where account.mid = ?
+
+-- name: profile
+select account.mid, account.name, account.sex, account.face, account.face_nft, account.sign, account.rank, account.level,
+    account.coins, account.birthday, account.is_senior_member, account.nft_icon, account.official, account.vip,
+    account.decorations,
+    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
+    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower,
+    upstat.archive_view, upstat.article_view, upstat.likes, upstat.archive_count, upstat.article_count
+from account join standing using (mid) left join upstat using (mid)
+where account.mid = ?
+
+-- name: accounts
+select account.mid, account.name, account.sex, account.face, account.face_nft, account.sign, account.rank, account.level,
+    account.coins, account.birthday, account.is_senior_member, account.nft_icon, account.official, account.vip,
+    account.decorations
+from carray(?) as wanted cross join account on account.mid = wanted.value
+
+-- name: standing
+select standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
+    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
+from standing where mid = ?
+
+-- name: upstat
+select archive_view, article_view, likes, archive_count, article_count from upstat where mid = ?
+
+-- name: changed_accounts
+select number, mid from account_change where number > ? order by number limit ?
+
+-- name: newest_change
+select max(number) from account_change
+
+-- The pages of lists are one row each, with the listed accounts as JSON in their order: every row that SQLite
+-- returns costs a release of the interpreter's lock, which a busy server gets back late.
+
+-- name: followers_desc
+select (select max(number) from account_change), (
+    select json_group_array(json_array(other, mtime)) from (
+        select other, mtime from follower where owner = :owner order by mtime desc, other desc limit :size offset :start)),
+    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
+    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
+from (select 1) left join standing on standing.mid = :owner
+
+-- name: followers_asc
+select (select max(number) from account_change), (
+    select json_group_array(json_array(other, mtime)) from (
+        select other, mtime from follower where owner = :owner order by mtime, other limit :size offset :start)),
+    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
+    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
+from (select 1) left join standing on standing.mid = :owner
+
+-- name: followers_after
+select (select max(number) from account_change), (
+    select json_group_array(json_array(other, mtime)) from (
+        select other, mtime from follower
+        where owner = :owner and (mtime, other) < (:mtime, :mid)
+        order by mtime desc, other desc limit :size offset :start)),
+    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
+    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
+from (select 1) left join standing on standing.mid = :owner
+
+-- name: followers_rank
+select count(*) from (select 1 from follower where owner = ? and (mtime, other) >= (?, ?) limit ?)
+
+-- name: followings_desc
+select (select max(number) from account_change), (
+    select json_group_array(json_array(other, mtime)) from (
+        select other, mtime from relation
+        where owner = :owner and attribute = 2
+        order by mtime desc, other desc limit :size offset :start)),
+    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
+    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
+from (select 1) left join standing on standing.mid = :owner
+
+-- name: followings_asc
+select (select max(number) from account_change), (
+    select json_group_array(json_array(other, mtime)) from (
+        select other, mtime from relation
+        where owner = :owner and attribute = 2
+        order by mtime, other limit :size offset :start)),
+    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
+    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
+from (select 1) left join standing on standing.mid = :owner
+
+-- name: followings_special_desc
+select (select max(number) from account_change), (
+    select json_group_array(json_array(other, mtime)) from (
+        select relation.other, relation.mtime
+        from relation left join grouped on grouped.owner = relation.owner and grouped.other = relation.other
+        and grouped.group_id = -10
+        where relation.owner = :owner and relation.attribute = 2
+        order by grouped.group_id is null, relation.mtime desc, relation.other desc limit :size offset :start)),
+    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
+    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
+from (select 1) left join standing on standing.mid = :owner
+
+-- name: followings_special_asc
+select (select max(number) from account_change), (
+    select json_group_array(json_array(other, mtime)) from (
+        select relation.other, relation.mtime
+        from relation left join grouped on grouped.owner = relation.owner and grouped.other = relation.other
+        and grouped.group_id = -10
+        where relation.owner = :owner and relation.attribute = 2
+        order by grouped.group_id is null, relation.mtime, relation.other limit :size offset :start)),
+    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
+    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
+from (select 1) left join standing on standing.mid = :owner
+
+-- name: relations
+select relation.other, relation.attribute, relation.mutual, relation.mtime, relation.re_src,
+    (select group_concat(group_id) from grouped
+     where grouped.owner = relation.owner and grouped.other = relation.other)
+from carray(?) as wanted cross join relation on relation.owner = ? and relation.other = wanted.value
+
+-- name: viewer
+select standing.mid, standing.state
+from token join standing using (mid)
+where token.digest = ? and token.revoked is null and coalesce(token.expires > ?, true) and standing.state <> 2
+
+-- name: tokens
+select digest, mid, issued, expires, revoked, note from token order by mid, issued
+
+-- name: tokens_of
+select digest, mid, issued, expires, revoked, note from token where mid = ? order by issued
+
+-- name: mark
+select value from mark where name = ?
