@@ -1,0 +1,1 @@
+"""The contract over HTTP: endpoint table, handlers, sessions, and the doors to Granian and to ASGI."""

@@ -1,0 +1,117 @@
+"""Serving with Granian: one process that watches, and the workers that answer."""
+
+import asyncio
+import multiprocessing
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from functools import partial
+from multiprocessing.synchronize import Semaphore
+from typing import Any
+
+import msgspec
+
+from upspace.server.rsgi import RsgiDoor
+from upspace.server.settings import Settings
+from upspace.store import open_store
+
+# A worker that has not answered its last requests by then is ended.
+_STOP_WITHIN_S = 30
+
+_LOGGING = {
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "plain"}},
+    "loggers": {
+        "upspace": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "_granian": {"handlers": ["stderr"], "propagate": False},
+    },
+}
+
+
+class ListenError(Exception):
+    """The address cannot be listened on, in one sentence."""
+
+
+def serve(settings: Settings, on_ready: Callable[[Settings], None]) -> None:
+    """Serve until SIGTERM or SIGINT; requests in flight are answered before it returns.
+
+    `on_ready` is called when every worker accepts connections, with the settings in force (the port picked,
+    if 0 was asked for). Raises StoreError if the store cannot be served, ListenError if the address cannot.
+    """
+    # Imported here: it takes longer than everything else that the commands without a server need.
+    from granian.constants import Interfaces, Loops
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    asyncio.run(_check_store(settings))
+    address, hold = _reserve(settings)
+    with hold:
+        settings = msgspec.structs.replace(settings, port=hold.getsockname()[1])
+        # Forked workers would inherit the state of SQLite and of threads; spawned ones start clean.
+        multiprocessing.set_start_method("spawn", force=True)
+        ready = multiprocessing.Semaphore(0)
+        server = Server(
+            "upspace",
+            address=address,
+            port=settings.port,
+            interface=Interfaces.RSGI,
+            workers=settings.workers,
+            loop=Loops.uvloop,
+            websockets=False,
+            log_level=LogLevels.warning,
+            log_dictconfig=_LOGGING,
+            workers_kill_timeout=_STOP_WITHIN_S,
+        )
+        stopped = threading.Event()
+        announcer = threading.Thread(target=_announce, args=(settings, ready, stopped, on_ready), daemon=True)
+        announcer.start()
+        try:
+            server.serve(target_loader=partial(_load_door, settings, ready), wrap_loader=False)
+        finally:
+            stopped.set()
+            ready.release()
+
+
+async def _check_store(settings: Settings) -> None:
+    store = await open_store(settings.store)
+    await store.close()
+
+
+def _reserve(settings: Settings) -> tuple[str, socket.socket]:
+    """The numeric address, and a socket that holds the port for the workers without listening itself.
+
+    The workers listen on one port together, which the system allows to all sockets of a user that ask for
+    it: so another server of that user is looked for first.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        if settings.port:
+            with socket.socket(family, kind, protocol) as alone:
+                alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                alone.bind(address)
+        hold = socket.socket(family, kind, protocol)
+        hold.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        hold.bind(address)
+    except OSError as error:
+        raise ListenError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+    return str(address[0]), hold
+
+
+def _announce(
+    settings: Settings, ready: Semaphore, stopped: threading.Event, on_ready: Callable[[Settings], None]
+) -> None:
+    for _ in range(settings.workers):
+        ready.acquire()
+    if not stopped.is_set():
+        on_ready(settings)
+
+
+def _load_door(settings: Settings, ready: Semaphore) -> Any:
+    """Runs in each worker."""
+    # A terminal sends SIGINT to every process of its group: the parent alone acts on it and stops the workers,
+    # so that none is gone while another still answers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return RsgiDoor(settings, ready.release)

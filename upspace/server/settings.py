@@ -1,0 +1,102 @@
+"""Every setting of the server, declared once: flags, environment variables and docs come from here."""
+
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from upspace.wire.profiles import PROFILES, SEED, Behaviour
+
+ENVIRONMENT_PREFIX = "UPSPACE_"
+
+# Who listens everywhere is reached at loopback, as far as the server itself can know.
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared with, not bound to
+
+
+class SettingsError(Exception):
+    """A setting that cannot be, in one sentence."""
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """How to serve. Where `public_url` is empty, the address that is listened on takes its place."""
+
+    store: Annotated[str, Meta(description="where facts live: sqlite:///path, or sqlite:// for memory")]
+    host: Annotated[str, Meta(description="the address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="the port to listen on; 0 picks a free one")] = 8000
+    workers: Annotated[int, Meta(ge=1, le=256, description="processes that serve one store")] = 1
+    profile: Annotated[str, Meta(description="behaviour profile: " + " or ".join(PROFILES))] = "seed"
+    public_url: Annotated[
+        str, Meta(description="how clients reach the server; URLs of generated images begin with it")
+    ] = ""
+    default_face: Annotated[
+        str,
+        Meta(description="avatar of accounts without one; {public_url} and {mid} stand for what they say"),
+    ] = "{public_url}/-/faces/{mid}.svg"
+    account_cache_mb: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="memory of each worker for accounts in list pages, in megabytes")
+    ] = 48
+    behaviour: Behaviour = SEED
+
+    def reached_at(self) -> str:
+        """The URL that stands for {public_url}, without a slash at its end."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = _ANY_ADDRESS.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+class Setting(Struct, frozen=True):
+    """One setting as a flag `--name` and a variable `UPSPACE_NAME`. `type` is str, int, bool or an enumeration."""
+
+    name: str
+    type: Any
+    default: Any
+    description: str
+
+    @property
+    def flag(self) -> str:
+        """The long flag, without the `--no-` form of a switch."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return ENVIRONMENT_PREFIX + self.name.upper()
+
+
+def declared(of: type[Struct]) -> list[Setting]:
+    """The settings of a Struct in their order: its fields that carry a description."""
+    hints = get_type_hints(of, include_extras=True)
+    settings = []
+    for field in msgspec.structs.fields(of):
+        hint = hints[field.name]
+        if get_origin(hint) is Annotated:
+            kind, meta = get_args(hint)[:2]
+            default = None if field.default is msgspec.NODEFAULT else field.default
+            settings.append(Setting(field.name, kind, default, meta.description))
+    return settings
+
+
+def build_settings(given: dict[str, Any]) -> Settings:
+    """Settings from values by name, None standing for "not given"; switches come on top of the profile.
+
+    Raises SettingsError for a value out of range, an unknown profile or an unknown name.
+    """
+    values = {name: value for name, value in given.items() if value is not None}
+    profile = values.get("profile", "seed")
+    if profile not in PROFILES:
+        raise SettingsError(f"profile: {profile!r} is not one of {', '.join(PROFILES)}")
+    switches = {name: values.pop(name) for name in Behaviour.__struct_fields__ if name in values}
+    try:
+        behaviour = msgspec.structs.replace(PROFILES[profile], **switches)
+        values["behaviour"] = msgspec.convert(msgspec.to_builtins(behaviour), Behaviour)
+        settings = msgspec.convert(values, Settings)
+        settings.default_face.format(public_url="", mid=0)
+    except msgspec.ValidationError as error:
+        text, _, where = str(error).partition(" - at `$.")
+        raise SettingsError(f"{where.rstrip('`') or 'settings'}: {text[0].lower()}{text[1:]}") from None
+    except (KeyError, ValueError, IndexError) as error:
+        raise SettingsError(f"default_face: {error!r}: it may hold {{public_url}} and {{mid}} only") from None
+    if settings.workers > 1 and settings.store == "sqlite://":
+        raise SettingsError("workers: a store in memory belongs to one process: give it a file, or one worker")
+    return settings
