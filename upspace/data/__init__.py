@@ -1,0 +1,1 @@
+"""What goes into a store in bulk: records of accounts, and the synthetic community."""
