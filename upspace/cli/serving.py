@@ -1,0 +1,128 @@
+"""`upspace serve` and `upspace demo`."""
+
+import asyncio
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from upspace import __version__
+from upspace.cli.common import settings_options
+from upspace.server.run import ListenError
+from upspace.server.run import serve as run_server
+from upspace.server.settings import Settings, SettingsError, build_settings
+from upspace.store import migrate_store, open_store
+from upspace.store.interface import StoreError
+
+T = TypeVar("T")
+
+_EXAMPLES = (
+    "/x/space/acc/info?mid=50995243",
+    "/x/web-interface/card?mid=50995243&photo=1",
+    "/x/space/upstat?mid=524144317",
+    "/x/relation/stat?vmid=5818410",
+    "/x/relation/followers?vmid=50995243&pn=1&ps=20&order=desc",
+    "/x/relation/followings?vmid=5818410&pn=2&ps=20&order=desc",
+)
+
+
+@click.command()
+@settings_options(store_required=True)
+def serve(**given: Any) -> None:
+    """Serve a store over HTTP until SIGTERM or Ctrl-C."""
+    _serve(_settings(given), examples=False)
+
+
+@click.command()
+@settings_options(store_required=False)
+@click.option(
+    "--accounts", type=int, default=10_000, envvar="UPSPACE_ACCOUNTS", show_default=True, help="how many accounts"
+)
+@click.option(
+    "--relations", type=int, default=300_000, envvar="UPSPACE_RELATIONS", show_default=True, help="how many relations"
+)
+@click.option(
+    "--seed", type=int, default=1, envvar="UPSPACE_SEED", show_default=True, help="another number, another community"
+)
+def demo(accounts: int, relations: int, seed: int, **given: Any) -> None:
+    """Serve a synthetic community: made when it is first asked for, then kept.
+
+    It is made of the seed alone, so it is the same everywhere. Without --store it is kept in the user's cache
+    folder.
+    """
+    from upspace.data.community import Community
+
+    try:
+        plan = Community(seed=seed, accounts=accounts, relations=relations)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    if given["store"] is None:
+        given["store"] = f"sqlite:///{_cache_folder() / f'community-{seed}-{accounts}-{relations}.db'}"
+    settings = _settings(given)
+    if settings.store == "sqlite://":
+        raise click.ClickException("store: the demo keeps its community in a file: give sqlite:///path, or nothing")
+    _settle(settings.store, plan)
+    _serve(settings, examples=True)
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    try:
+        return build_settings(given)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _serve(settings: Settings, *, examples: bool) -> None:
+    def announce(settings: Settings) -> None:
+        workers = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
+        click.echo(
+            f"upspace {__version__} listening on {_listening_at(settings)}, "
+            f"store {settings.store}, profile {settings.profile}, {workers}"
+        )
+        if examples:
+            click.echo("Try, for example (Ctrl-C stops):")
+            for path in _EXAMPLES:
+                click.echo(f"  curl '{settings.reached_at()}{path}'")
+            click.echo(f"A token to sign in with: {sys.argv[0]} token issue 50995243 --store {settings.store}")
+
+    try:
+        run_server(settings, announce)
+    except (StoreError, ListenError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _listening_at(settings: Settings) -> str:
+    return msgspec.structs.replace(settings, public_url="").reached_at()
+
+
+def _cache_folder() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("upspace", ensure_exists=True)
+
+
+def _settle(url: str, plan: Any) -> None:
+    """Make the community in the store at `url`, unless it is there already."""
+    from upspace.data.community import CommunityMismatchError, settle
+
+    async def run() -> None:
+        await migrate_store(url)
+        store = await open_store(url)
+        try:
+            await settle(store, plan, _progress)
+        finally:
+            await store.close()
+
+    try:
+        asyncio.run(run())
+    except (StoreError, CommunityMismatchError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _progress(items: Iterable[T], what: str, total: int) -> Iterator[T]:
+    from tqdm import tqdm
+
+    return iter(tqdm(items, desc=what, total=total, unit_scale=True, mininterval=0.2))
