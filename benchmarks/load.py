@@ -1,0 +1,66 @@
+"""Load on one server by wrk, and what wrk counted."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+CONNECTIONS = 32
+THREADS = 1
+
+_SCRIPT = Path(__file__).with_name("targets.lua")
+_RESULT = re.compile(r"^result (\{.*\})$", re.MULTILINE)
+_GRACE_S = 30
+
+
+class LoadError(Exception):
+    """Why no load could be made, in one sentence."""
+
+
+class Counted(Struct, frozen=True, forbid_unknown_fields=True):
+    """One run as `targets.lua` prints it; times in microseconds."""
+
+    requests: int
+    duration_us: int
+    p50_us: int
+    p99_us: int
+    status_errors: int
+    socket_errors: int
+    timeouts: int
+
+
+def require_wrk() -> str:
+    """The version of wrk. Raises LoadError that says how to install it."""
+    if shutil.which("wrk") is None:
+        raise LoadError("wrk is not installed: apt install wrk (Debian, Ubuntu), or see https://github.com/wg/wrk")
+    # wrk ends with 1 when it is asked for its version.
+    shown = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False).stdout
+    return shown.removeprefix("wrk ").split(" [")[0].strip()
+
+
+def run_wrk(server: str, url: str, targets: Path, *, seconds: int, seed: int) -> Counted:
+    """Ask `server` for `url`, its `{mid}` replaced by random lines of `targets`. Raises LoadError."""
+    command = [
+        "wrk",
+        "--latency",
+        f"--threads={THREADS}",
+        f"--connections={CONNECTIONS}",
+        f"--duration={seconds}s",
+        f"--script={_SCRIPT}",
+        server,
+        "--",
+        str(targets),
+        str(seed),
+        url,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + _GRACE_S)
+    found = _RESULT.search(done.stdout)
+    if found is None:
+        raise LoadError(f"wrk failed for {url}: {(done.stderr or done.stdout).strip()}")
+    counted = msgspec.json.decode(found[1], type=Counted)
+    if counted.requests == 0:
+        raise LoadError(f"{server}{url}: not one reply in {seconds} s")
+    return counted

@@ -1,0 +1,152 @@
+"""The measurement: three servers over one store, asked in turns."""
+
+import random
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agreement import compare_replies, count_failures
+from cases import CASES, PEER_GOAL, WORKER_MEMORY_GOAL_MB, Case, Targets
+from dataset import build_dataset, count_rows, find_targets
+from load import CONNECTIONS, THREADS, require_wrk, run_wrk
+from machine import describe_machine, find_versions
+from msgspec import Struct
+from results import CaseResult, Memory, Method, Results, Round, Run, run_of, summarize
+from servers import Server, bare_server, peer_server, upspace_server
+
+from upspace.data.community import Community
+
+SAMPLE = 200
+"""How many replies of each case are compared with the peer's before the load, and looked at after it."""
+
+
+QUIET_LOAD = 0.5
+"""A load average above this says that something else runs, which takes what the servers need."""
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What to measure, on which rows, for how long. `folder` is where the rows are kept."""
+
+    community: Community
+    folder: Path
+    rounds: int
+    seconds: int
+    warm_up_seconds: int
+
+
+class Servers(Struct, frozen=True):
+    """The three servers, all running."""
+
+    bare: Server
+    upspace: Server
+    peer: Server
+
+
+def measure(plan: Plan) -> Results:
+    """All of it: rows, servers, comparison of replies, load, memory.
+
+    Raises LoadError, ServerError, DisagreementError, CommunityMismatchError or StoreError.
+    """
+    began = datetime.now(UTC).date().isoformat()
+    versions = find_versions(require_wrk())
+    machine = describe_machine()
+    if machine.load_before > QUIET_LOAD:
+        _say(f"this machine is busy (load average {machine.load_before}): the figures will not mean much")
+    store = build_dataset(plan.folder, plan.community)
+    targets = find_targets(store)
+    samples = _samples(targets, plan.community.seed)
+    with _target_files(targets) as files, upspace_server(store) as upspace, peer_server(store, upspace.url) as peer:
+        _say("comparing replies")
+        sizes = {case.name: compare_replies(upspace.url, peer.url, case, samples[case.targets]) for case in CASES}
+        with bare_server(sizes) as bare:
+            rounds = _measure_rounds(plan, Servers(bare, upspace, peer), files)
+            memory = {server.name: _memory(server) for server in (bare, upspace, peer)}
+        failed = {case.name: count_failures(upspace.url, case, samples[case.targets]) for case in CASES}
+    return Results(
+        date=began,
+        machine=machine,
+        versions=versions,
+        dataset=count_rows(store, plan.community.seed, targets[Targets.MOST_FOLLOWED][0]),
+        method=Method(
+            rounds=plan.rounds,
+            seconds=plan.seconds,
+            warm_up_seconds=plan.warm_up_seconds,
+            connections=CONNECTIONS,
+            threads=THREADS,
+        ),
+        cases=[
+            CaseResult(
+                case=case,
+                targets=len(targets[case.targets]),
+                sampled=len(samples[case.targets]),
+                failed_after=failed[case.name],
+                reply_bytes=sizes[case.name],
+                peer_goal=PEER_GOAL,
+                summary=summarize(rounds[case.name]),
+                rounds=rounds[case.name],
+            )
+            for case in CASES
+        ],
+        memory=memory,
+        memory_goal_mb=WORKER_MEMORY_GOAL_MB,
+    )
+
+
+def _measure_rounds(plan: Plan, servers: Servers, files: Mapping[Targets, Path]) -> dict[str, list[Round]]:
+    """The rounds of each case by its name. One round goes through all cases, after an unmeasured one to warm up."""
+    if plan.warm_up_seconds:
+        _say("warming up")
+        for case in CASES:
+            _measure_round(servers, case, files[case.targets], plan.warm_up_seconds, seed=0)
+    rounds: dict[str, list[Round]] = {case.name: [] for case in CASES}
+    for number in range(1, plan.rounds + 1):
+        for case in CASES:
+            of = _measure_round(servers, case, files[case.targets], plan.seconds, seed=number)
+            rounds[case.name].append(of)
+            _say(
+                f"round {number}, {case.name}: bare {of.bare.requests_per_s:,.0f}/s, "
+                f"upspace {of.upspace.requests_per_s:,.0f}/s, peer {of.peer.requests_per_s:,.0f}/s"
+            )
+    return rounds
+
+
+def _measure_round(servers: Servers, case: Case, targets: Path, seconds: int, *, seed: int) -> Round:
+    """One case against the three servers, one right after another, for the same targets in the same order."""
+
+    def run(server: Server, url: str) -> Run:
+        return run_of(run_wrk(server.url, url, targets, seconds=seconds, seed=seed))
+
+    url = case.url("{mid}")
+    return Round(
+        bare=run(servers.bare, f"/{case.name}{url}"),
+        upspace=run(servers.upspace, url),
+        peer=run(servers.peer, url),
+    )
+
+
+def _samples(targets: Mapping[Targets, Sequence[int]], seed: int) -> dict[Targets, list[int]]:
+    chosen = random.Random(seed)
+    return {kind: chosen.sample(mids, min(SAMPLE, len(mids))) for kind, mids in targets.items()}
+
+
+@contextmanager
+def _target_files(targets: Mapping[Targets, Sequence[int]]) -> Iterator[dict[Targets, Path]]:
+    """The targets as files that wrk's script reads, one mid a line."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = {}
+        for kind, mids in targets.items():
+            files[kind] = Path(folder, f"{kind.name.lower()}.txt")
+            files[kind].write_text("".join(f"{mid}\n" for mid in mids), encoding="ascii")
+        yield files
+
+
+def _memory(server: Server) -> Memory:
+    used = server.worker().memory_full_info()
+    return Memory(rss_mb=round(used.rss / 1e6, 1), pss_mb=round(used.pss / 1e6, 1))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,133 @@
+"""The three servers: started as processes of their own, ready before they are used, stopped whatever happens."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import psutil  # type: ignore[import-untyped]  # it has stubs, in a package of their own
+from msgspec import Struct
+
+_HERE = Path(__file__).parent
+_READY_S = 60
+_STOP_S = 15
+_LOG_SHOWN = 2000
+
+
+class ServerError(Exception):
+    """A server that did not come up, with the end of its log."""
+
+
+class Server(Struct, frozen=True):
+    """A running server: where it is reached, and its first process."""
+
+    name: str
+    url: str
+    pid: int
+
+    def worker(self) -> psutil.Process:
+        """The process that answers: of the server's processes the one that has used the most processor time."""
+        first = psutil.Process(self.pid)
+        return max((first, *first.children(recursive=True)), key=lambda process: sum(process.cpu_times()[:2]))
+
+
+@contextmanager
+def upspace_server(store: Path) -> Iterator[Server]:
+    """`upspace serve` with one worker."""
+    port = free_port()
+    command = [str(Path(sys.executable).with_name("upspace")), "serve", "--store", f"sqlite:///{store}"]
+    with _running("upspace", [*command, "--port", str(port), "--workers", "1"], port) as server:
+        yield server
+
+
+@contextmanager
+def bare_server(sizes: Mapping[str, int]) -> Iterator[Server]:
+    """The bare limit, with replies of these sizes."""
+    port = free_port()
+    command = [sys.executable, str(_HERE / "bare_limit.py"), "--port", str(port), "--sizes", json.dumps(dict(sizes))]
+    with _running("bare", command, port, probe=f"/{next(iter(sizes))}/") as server:
+        yield server
+
+
+@contextmanager
+def peer_server(store: Path, public_url: str) -> Iterator[Server]:
+    """The peer under uvicorn as it is installed: one worker, no options but the port.
+
+    `public_url` is what upspace puts before the path of a generated avatar.
+    """
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "peer_fastapi:app", "--port", str(port)]
+    variables = {"PEER_DATABASE": str(store), "PEER_PUBLIC_URL": public_url}
+    with _running("peer", command, port, variables=variables) as server:
+        yield server
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on at the moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _running(
+    name: str, command: list[str], port: int, *, probe: str = "/", variables: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    with tempfile.TemporaryFile("w+") as log:
+        # A session of its own, so that all of its processes can be ended and no others.
+        process = subprocess.Popen(
+            command,
+            cwd=_HERE,
+            env=_environment() | dict(variables or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            if not _answers(process, url + probe):
+                log.seek(0)
+                raise ServerError(f"{name} did not come up:\n{log.read()[-_LOG_SHOWN:]}")
+            yield Server(name, url, process.pid)
+        finally:
+            _stop(process)
+
+
+def _environment() -> dict[str, str]:
+    """The environment without what would change a server's options behind the back of this command."""
+    options = ("UPSPACE_", "GRANIAN_", "UVICORN_", "WEB_CONCURRENCY")
+    return {name: value for name, value in os.environ.items() if not name.startswith(options)}
+
+
+def _answers(process: "subprocess.Popen[bytes]", url: str) -> bool:
+    """Whether the server answers anything at all before the deadline; False as soon as it has ended."""
+    deadline = time.monotonic() + _READY_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            httpx.get(url, trust_env=False)
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_STOP_S)
+    # Whatever is left of its session, which is nothing after an orderly end.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
