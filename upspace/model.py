@@ -98,7 +98,7 @@ class Relation(Struct, frozen=True, gc=False):
     re_src: int = 0
 
 
-class Listed(Struct, frozen=True, gc=False, array_like=True):
+class Listed(Struct, frozen=True, gc=False):
     """One row of a list of followings or followers: the account listed, and since when."""
 
     mid: int
@@ -121,13 +121,20 @@ class Window(Struct, frozen=True, gc=False):
 class Page(Struct, frozen=True, gc=False):
     """One page of an account's list, and what is needed to show it.
 
-    `standing` is the account's own, None if it was never known; `newest_change` is the number of the newest
-    change of any account when the page was read: what a cache of accounts has to be up to.
+    `mids` are the listed accounts in order, `mtimes` since when each is. `standing` is the account's own, None if it
+    was never known; `newest_change` is the number of the newest change of any account when the page was read: what a
+    cache of accounts has to be up to.
     """
 
     standing: Standing | None
-    rows: list[Listed]
+    mids: list[int]
+    mtimes: list[int]
     newest_change: int
+
+    @property
+    def rows(self) -> list[Listed]:
+        """The page row by row."""
+        return [Listed(mid, mtime) for mid, mtime in zip(self.mids, self.mtimes, strict=True)]
 
 
 class Viewer(Struct, frozen=True, gc=False):

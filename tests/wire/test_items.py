@@ -13,11 +13,10 @@ from upspace.wire.relations import (
     NO_CONTRACT,
     FansList,
     ItemAccount,
+    ItemEncoder,
     RelationItem,
     RelationList,
     RelationVip,
-    add_item,
-    encode_contract,
     encode_list,
     encode_marks,
     encode_names,
@@ -85,9 +84,12 @@ def parts_of(items: list[RelationItem]) -> list[bytes]:
     """The items as the server writes them: in parts, some of which it remembers."""
     parts: list[bytes] = []
     for item in items:
-        contract = encode_contract(item.contract_info is EMPTY_CONTRACT)
+        encoder = ItemEncoder(contract_info_empty=item.contract_info is EMPTY_CONTRACT)
         groups = tuple(item.tag or ())
-        add_item(parts, item.mid, item.attribute, item.mtime, groups, contract, remembered(item))
+        if groups or item.attribute:
+            parts += encoder.item(item.mid, item.attribute, item.mtime, groups, remembered(item))
+        else:
+            parts += encoder.strangers([item.mid], [item.mtime], [remembered(item)])
     return parts
 
 

@@ -1,7 +1,7 @@
 """`upspace account`: accounts as JSON, in and out, checked against the types of the wire."""
 
 import time
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 import click
 import msgspec
@@ -18,9 +18,9 @@ def account() -> None:
 
 
 @account.command()
-@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.argument("file", type=click.File("rb"))
 @store_option
-def add(file: TextIO, store: str) -> None:
+def add(file: BinaryIO, store: str) -> None:
     """Add an account from a JSON FILE (- for standard input).
 
     Only mid and name are required. `account show` prints every field of an account that is not at its default.
@@ -80,7 +80,7 @@ def delete(mid: int, store: str) -> None:
     click.echo(f"deleted: {mid}")
 
 
-def read_record_text(text: str) -> AccountRecord:
+def read_record_text(text: bytes) -> AccountRecord:
     """A record from JSON text; ClickException says what is wrong."""
     from upspace.wire.errors import BadRequestError
 
@@ -90,10 +90,10 @@ def read_record_text(text: str) -> AccountRecord:
         raise click.ClickException(str(error)) from error
 
 
-def _decode(text: str) -> Any:
+def _decode(text: str | bytes) -> Any:
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise click.ClickException(f"not JSON: {error}") from error
 
 

@@ -71,7 +71,8 @@ def _option(setting: Setting, *, required: bool) -> Callable[[Command], Command]
         flag,
         setting.name,
         type=kind,
-        required=required,
+        # Without a default a switch that is not given counts as off; with one, no option counts as missing.
+        **({"required": True} if required else {"default": None}),
         envvar=setting.variable,
         help=f"{setting.description}{suffix}",
     )

@@ -1,5 +1,6 @@
 """`upspace token`: credentials of accounts. A token is printed once, when it is issued, and kept as a hash."""
 
+import math
 import re
 import secrets
 import time
@@ -24,7 +25,11 @@ def token() -> None:
 
 @token.command()
 @click.argument("mid", type=MID)
-@click.option("--days", type=click.FloatRange(min=0, min_open=True), help="how long it holds  [default: for ever]")
+@click.option(
+    "--days",
+    type=click.FloatRange(0, 36_500, min_open=True),
+    help="how many days it holds, fractions allowed  [default: for ever]",
+)
 @click.option("--note", default="", help="what it is for, shown by `token list`")
 @store_option
 def issue(mid: int, days: float | None, note: str, store: str) -> None:
@@ -33,6 +38,10 @@ def issue(mid: int, days: float | None, note: str, store: str) -> None:
     Clients send it as `Authorization: Bearer TOKEN`, as parameter access_key=TOKEN, or as cookie SESSDATA=TOKEN
     with the csrf value in cookie bili_jct.
     """
+    if days is not None and math.isnan(days):
+        raise click.UsageError("--days must be a number")
+    if not note.isprintable():
+        raise click.UsageError("the note must be printable text")
     secret = secrets.token_urlsafe(_TOKEN_BYTES)
     now = int(time.time())
     expires = None if days is None else now + int(days * _DAY_S)

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from upspace.server import accounts, relations
 from upspace.server.http import JSON_HEADERS, JSONP_HEADERS, Request, Response
-from upspace.server.own import OWN_PATHS, own_reply
+from upspace.server.own import own_reply
 from upspace.server.service import Service
 from upspace.server.settings import Settings
 from upspace.server.viewer import presented_token, token_digest
@@ -67,14 +67,15 @@ class App:
 
     async def respond(self, request: Request) -> Response:
         """The reply to one request. Nothing is raised: a fault becomes an envelope and an entry in the log."""
-        if request.path.startswith(OWN_PATHS) and (own := own_reply(request)) is not None:
+        route = self._routes.get(request.path)
+        if route is None and (own := own_reply(request)) is not None:
             return own
         query = parse_query(request.query)
         callback = query.get("callback", "") if request.method in ("GET", "HEAD") else ""
         status = 200
         headers: list[tuple[str, str]] = []
         try:
-            body = await self._answer(request, query, callback)
+            body = await self._answer(route, request, query, callback)
         except Exception as error:
             refusal = _refusal(error, request)
             body, status = envelope.failure(refusal), refusal.status
@@ -89,9 +90,8 @@ class App:
             return []
         return [("allow", ", ".join(sorted(self._routes[request.path].methods)))]
 
-    async def _answer(self, request: Request, query: Mapping[str, str], callback: str) -> bytes:
+    async def _answer(self, route: Route | None, request: Request, query: Mapping[str, str], callback: str) -> bytes:
         """The envelope of a success; every refusal is raised. Contract: 3, order of checks."""
-        route = self._routes.get(request.path)
         if route is None:
             raise NotFoundError(status=404)
         if request.method not in route.methods:

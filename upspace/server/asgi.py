@@ -36,11 +36,11 @@ class AsgiDoor:
         for name, value in scope["headers"]:
             headers.setdefault(name.decode("latin-1"), value.decode("latin-1"))
         query = scope["query_string"].decode("latin-1")
-        status, reply_headers, body = await app.respond(Request(scope["method"], scope["path"], query, headers.get))
-        raw_headers = [(name.encode(), value.encode()) for name, value in reply_headers]
-        raw_headers.append((b"content-length", b"%d" % len(body)))
-        await send({"type": "http.response.start", "status": status, "headers": raw_headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        response = await app.respond(Request(scope["method"], scope["path"], query, headers.get))
+        raw_headers = [(name.encode(), value.encode()) for name, value in response.headers]
+        raw_headers.append((b"content-length", b"%d" % len(response.body)))
+        await send({"type": "http.response.start", "status": response.status, "headers": raw_headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else response.body})
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

@@ -1,12 +1,13 @@
 """A request and a reply as the app sees them, whichever door they pass."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from upspace.wire.envelope import JAVASCRIPT_TYPE, JSON_TYPE
 
 
-class Request(NamedTuple):
+class Request(Struct, frozen=True, gc=False):
     """One request. `header` looks a header up by its name in lower case; `query` is the raw query string."""
 
     method: str
@@ -15,7 +16,7 @@ class Request(NamedTuple):
     header: Callable[[str], str | None]
 
 
-class Response(NamedTuple):
+class Response(Struct, frozen=True, gc=False):
     """One reply: HTTP status, headers in lower case, the whole body."""
 
     status: int

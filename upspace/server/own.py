@@ -11,8 +11,6 @@ from upspace.wire import envelope
 from upspace.wire.errors import MethodNotAllowedError
 from upspace.wire.openapi import build_openapi
 
-OWN_PATHS = "/-/"
-
 _OPENAPI = "/-/openapi.json"
 _FACES = "/-/faces/"
 _SVG_HEADERS = [("content-type", "image/svg+xml; charset=utf-8"), ("cache-control", "public, max-age=86400")]
@@ -31,7 +29,8 @@ def own_reply(request: Request) -> Response | None:
     if path != _OPENAPI and face is None:
         return None
     if request.method not in ("GET", "HEAD"):
-        return Response(MethodNotAllowedError.status, JSON_HEADERS, envelope.failure(MethodNotAllowedError))
+        headers = [*JSON_HEADERS, ("allow", "GET, HEAD")]
+        return Response(MethodNotAllowedError.status, headers, envelope.failure(MethodNotAllowedError))
     if face is not None:
         return Response(200, _SVG_HEADERS, draw_face(face))
     return Response(200, JSON_HEADERS, openapi_bytes())

@@ -61,7 +61,7 @@ async def fans(service: Service, viewer: Viewer | None, parameters: wire.FansPar
     page = await service.store.followers(vmid, window)
     check_visible(ListKind.FANS, own, behaviour, page.standing, pn)
     items = await _items(service, viewer, own, page)
-    cursor = f"{page.rows[-1].mtime}:{page.rows[-1].mid}" if page.rows else ""
+    cursor = f"{page.mtimes[-1]}:{page.mids[-1]}" if page.mids else ""
     return wire.encode_list(items, page.standing.follower if page.standing else 0, cursor)
 
 
@@ -72,16 +72,14 @@ async def _window_after(service: Service, vmid: int, after: Listed, ps: int, row
 
 async def _items(service: Service, viewer: Viewer | None, own: bool, page: Page) -> list[bytes]:
     """The parts of the items of a list: the viewer's relation to each, groups in an own list only."""
-    mids = [row.mid for row in page.rows]
-    accounts = await service.item_accounts.encoded(mids, page.newest_change)
-    relations = {} if viewer is None else await service.store.relations(viewer.mid, mids)
-    contract = service.contract_info
+    accounts = await service.item_accounts.encoded(page.mids, page.newest_change)
+    if viewer is None:
+        return service.items.strangers(page.mids, page.mtimes, accounts)
+    relations = await service.store.relations(viewer.mid, page.mids)
     parts: list[bytes] = []
-    for row, account in zip(page.rows, accounts, strict=True):
-        relation = relations.get(row.mid)
-        if relation is None:
-            wire.add_item(parts, row.mid, ATTRIBUTE_NONE, row.mtime, (), contract, account)
-        else:
-            groups = relation.groups if own else ()
-            wire.add_item(parts, row.mid, relation.attribute, row.mtime, groups, contract, account)
+    for mid, mtime, account in zip(page.mids, page.mtimes, accounts, strict=True):
+        relation = relations.get(mid)
+        attribute = relation.attribute if relation else ATTRIBUTE_NONE
+        groups = relation.groups if relation and own else ()
+        parts += service.items.item(mid, attribute, mtime, groups, account)
     return parts

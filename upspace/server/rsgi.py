@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from granian.rsgi import Scope
 
 
+# A client that sends more than this to an endpoint without parameters in the body has to connect anew.
+_BODY_READ_OFF_BYTES = 1 << 20
+
+
 class RsgiDoor:
     """An RSGI application. The store is opened when a worker starts and closed when it stops."""
 
@@ -32,6 +36,17 @@ class RsgiDoor:
         loop.run_until_complete(self._app.service.store.close())
 
     async def __rsgi__(self, scope: "Scope", protocol: "RSGIHTTPProtocol") -> None:
-        request = Request(scope.method, scope.path, scope.query_string, scope.headers.get)
-        status, headers, body = await self._app.respond(request)
-        protocol.response_bytes(status, headers, body)
+        header = scope.headers.get
+        if scope.method not in ("GET", "HEAD") or header("content-length"):
+            await _read_off(protocol)
+        response = await self._app.respond(Request(scope.method, scope.path, scope.query_string, header))
+        protocol.response_bytes(response.status, response.headers, response.body)
+
+
+async def _read_off(protocol: "RSGIHTTPProtocol") -> None:
+    """Read a body that nobody wants: left unread, it would cost the client its connection, and perhaps the reply."""
+    size = 0
+    async for chunk in protocol:
+        size += len(chunk)
+        if size > _BODY_READ_OFF_BYTES:
+            return

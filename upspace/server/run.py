@@ -95,8 +95,9 @@ def _reserve(settings: Settings) -> tuple[str, socket.socket]:
         hold = socket.socket(family, kind, protocol)
         hold.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         hold.bind(address)
-    except OSError as error:
-        raise ListenError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "not a host name"
+        raise ListenError(f"cannot listen on {settings.host}:{settings.port}: {reason}") from error
     return str(address[0]), hold
 
 
@@ -111,7 +112,7 @@ def _announce(
 
 def _load_door(settings: Settings, ready: Semaphore) -> Any:
     """Runs in each worker."""
-    # A terminal sends SIGINT to every process of its group: the parent alone acts on it and stops the workers,
-    # so that none is gone while another still answers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A terminal sends SIGINT to every process of its group. The parent alone acts on it and stops the workers; a
+    # worker that got both signals could hang. Blocked, as Granian would replace a handler.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     return RsgiDoor(settings, ready.release)

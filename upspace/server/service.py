@@ -6,7 +6,7 @@ from upspace.server.listing import ItemAccounts
 from upspace.server.render import Renderer
 from upspace.server.settings import Settings
 from upspace.store.interface import Store
-from upspace.wire.relations import encode_contract
+from upspace.wire.relations import ItemEncoder
 
 
 class Service:
@@ -18,4 +18,4 @@ class Service:
         self.clock = clock
         self.renderer = Renderer(settings)
         self.item_accounts = ItemAccounts(store, self.renderer.item_account, settings.account_cache_mb * 1_000_000)
-        self.contract_info = encode_contract(settings.behaviour.contract_info_empty)
+        self.items = ItemEncoder(contract_info_empty=settings.behaviour.contract_info_empty)

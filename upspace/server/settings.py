@@ -91,12 +91,11 @@ def build_settings(given: dict[str, Any]) -> Settings:
         behaviour = msgspec.structs.replace(PROFILES[profile], **switches)
         values["behaviour"] = msgspec.convert(msgspec.to_builtins(behaviour), Behaviour)
         settings = msgspec.convert(values, Settings)
-        settings.default_face.format(public_url="", mid=0)
     except msgspec.ValidationError as error:
         text, _, where = str(error).partition(" - at `$.")
         raise SettingsError(f"{where.rstrip('`') or 'settings'}: {text[0].lower()}{text[1:]}") from None
-    except (KeyError, ValueError, IndexError) as error:
-        raise SettingsError(f"default_face: {error!r}: it may hold {{public_url}} and {{mid}} only") from None
+    if set(settings.default_face.replace("{public_url}", "").replace("{mid}", "")) & {"{", "}"}:
+        raise SettingsError("default_face: only {public_url} and {mid} may stand in braces")
     if settings.workers > 1 and settings.store == "sqlite://":
         raise SettingsError("workers: a store in memory belongs to one process: give it a file, or one worker")
     return settings

@@ -157,6 +157,10 @@ def decoder(parameters: type[P]) -> Callable[[Mapping[str, str]], P]:
     hints = get_type_hints(parameters, include_extras=True)
     readers = [(name, form_of(hints[name]).read) for name in parameters.__struct_fields__]
 
+    if len(readers) == 1:
+        ((only, read_only),) = readers
+        return lambda query: parameters(read_only(query.get(only)))
+
     def decode(query: Mapping[str, str]) -> P:
         get = query.get
         return parameters(*[read(get(name)) for name, read in readers])

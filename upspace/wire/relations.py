@@ -145,41 +145,35 @@ def encode_marks(item: RelationItem) -> bytes:
     return encoded[encoded.index(b'"official_verify":') :]
 
 
-def encode_contract(empty: bool) -> bytes:
-    """The `contract_info` of every item, as `add_item` takes it, with the comma after it."""
-    return _encode(EMPTY_CONTRACT if empty else NO_CONTRACT) + b","
-
-
-def add_item(
-    parts: list[bytes],
-    mid: int,
-    attribute: int,
-    mtime: int,
-    groups: tuple[int, ...],
-    contract: bytes,
-    account: ItemAccount,
-) -> None:
-    """Add one element of a list to `parts`, which `encode_list` takes.
+class ItemEncoder:
+    """Writes the elements of lists as parts, which `encode_list` joins.
 
     The account's part is ten times as long as the rest. Encoding it anew for each of the 20 items of a page was
-    half of what a page cost, so the list is spliced from bytes that are there already.
+    half of what a page cost, so a list is spliced from bytes that are there already.
     """
-    if groups:
-        tag, special = _encode(groups), GROUP_SPECIAL in groups
-        head = b',{"mid":%d,"attribute":%d,"mtime":%d,"tag":%b,"special":%d,"contract_info":' % (
-            mid,
-            attribute,
-            mtime,
-            tag,
-            special,
-        )
-    else:
-        head = b',{"mid":%d,"attribute":%d,"mtime":%d,"tag":null,"special":0,"contract_info":' % (
-            mid,
-            attribute,
-            mtime,
-        )
-    parts += (head, contract, account.names, account.marks)
+
+    def __init__(self, *, contract_info_empty: bool) -> None:
+        contract = _encode(EMPTY_CONTRACT if contract_info_empty else NO_CONTRACT)
+        start = b',{"mid":%d,"attribute":%d,"mtime":%d,"tag":%b,"special":%d,"contract_info":'
+        self._head = start + contract + b","
+        self._head_of_stranger = b',{"mid":%d,"attribute":0,"mtime":%d,"tag":null,"special":0,"contract_info":%b,'
+        self._head_of_stranger = self._head_of_stranger.replace(b"%b", contract)
+
+    def item(
+        self, mid: int, attribute: int, mtime: int, groups: tuple[int, ...], account: ItemAccount
+    ) -> tuple[bytes, bytes, bytes]:
+        """One element; `groups` are the target's groups that the account is in, shown in an own list only."""
+        tag = _encode(groups) if groups else b"null"
+        head = self._head % (mid, attribute, mtime, tag, GROUP_SPECIAL in groups)
+        return head, account.names, account.marks
+
+    def strangers(self, mids: list[int], mtimes: list[int], accounts: list[ItemAccount]) -> list[bytes]:
+        """Elements to which the viewer has no relation: what an anonymous viewer sees."""
+        head = self._head_of_stranger
+        parts: list[bytes] = []
+        for mid, mtime, account in zip(mids, mtimes, accounts, strict=True):
+            parts += (head % (mid, mtime), account.names, account.marks)
+        return parts
 
 
 def encode_list(parts: list[bytes], total: int, offset: str | None = None) -> bytes:

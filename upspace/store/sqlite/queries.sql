@@ -42,7 +42,7 @@ select max(number) from account_change
 
 -- name: followers_desc
 select (select max(number) from account_change), (
-    select json_group_array(json_array(other, mtime)) from (
+    select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from follower where owner = :owner order by mtime desc, other desc limit :size offset :start)),
     standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
     standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
@@ -50,7 +50,7 @@ from (select 1) left join standing on standing.mid = :owner
 
 -- name: followers_asc
 select (select max(number) from account_change), (
-    select json_group_array(json_array(other, mtime)) from (
+    select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from follower where owner = :owner order by mtime, other limit :size offset :start)),
     standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
     standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
@@ -58,7 +58,7 @@ from (select 1) left join standing on standing.mid = :owner
 
 -- name: followers_after
 select (select max(number) from account_change), (
-    select json_group_array(json_array(other, mtime)) from (
+    select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from follower
         where owner = :owner and (mtime, other) < (:mtime, :mid)
         order by mtime desc, other desc limit :size offset :start)),
@@ -71,7 +71,7 @@ select count(*) from (select 1 from follower where owner = ? and (mtime, other) 
 
 -- name: followings_desc
 select (select max(number) from account_change), (
-    select json_group_array(json_array(other, mtime)) from (
+    select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from relation
         where owner = :owner and attribute = 2
         order by mtime desc, other desc limit :size offset :start)),
@@ -81,7 +81,7 @@ from (select 1) left join standing on standing.mid = :owner
 
 -- name: followings_asc
 select (select max(number) from account_change), (
-    select json_group_array(json_array(other, mtime)) from (
+    select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from relation
         where owner = :owner and attribute = 2
         order by mtime, other limit :size offset :start)),
@@ -91,7 +91,7 @@ from (select 1) left join standing on standing.mid = :owner
 
 -- name: followings_special_desc
 select (select max(number) from account_change), (
-    select json_group_array(json_array(other, mtime)) from (
+    select json_array(json_group_array(other), json_group_array(mtime)) from (
         select relation.other, relation.mtime
         from relation left join grouped on grouped.owner = relation.owner and grouped.other = relation.other
         and grouped.group_id = -10
@@ -103,7 +103,7 @@ from (select 1) left join standing on standing.mid = :owner
 
 -- name: followings_special_asc
 select (select max(number) from account_change), (
-    select json_group_array(json_array(other, mtime)) from (
+    select json_array(json_group_array(other), json_group_array(mtime)) from (
         select relation.other, relation.mtime
         from relation left join grouped on grouped.owner = relation.owner and grouped.other = relation.other
         and grouped.group_id = -10

@@ -38,7 +38,7 @@ from upspace.wire.codes import ATTRIBUTE_MUTUAL
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
-_decode_listed = msgspec.json.Decoder(list[Listed]).decode
+_decode_columns = msgspec.json.Decoder(tuple[list[int], list[int]]).decode
 _STATES = tuple(AccountState)
 _MODES = tuple(CounterMode)
 _ACCOUNT_COLUMNS = len(Account.__struct_fields__)
@@ -55,7 +55,7 @@ where substr(hex(digest), 1, length(:prefix)) = :prefix and revoked is null and 
 """
 
 
-def _standing(row: Sequence[Any]) -> Standing:
+def _standing(row: Row) -> Standing:
     mid, state, followings, followers, birthday, mode, following, whisper, black, follower = row
     return Standing(
         mid,
@@ -252,12 +252,8 @@ class SqliteStore:
         row = self._row(name, {"owner": vmid, "size": window.size, "start": window.start, **more})
         if row is None:
             raise StoreUnavailableError(f"{self.url}: {name} returned nothing")
-        newest_change, rows, *standing = row
-        return Page(
-            None if standing[0] is None else _standing(standing),
-            _decode_listed(rows),
-            newest_change or 0,
-        )
+        mids, mtimes = _decode_columns(row[1])
+        return Page(None if row[2] is None else _standing(row[2:]), mids, mtimes, row[0] or 0)
 
     def _transaction(self, work: Callable[[apsw.Connection], T]) -> T:
         """Run `work` in one transaction; whatever it raises leaves the store as it was."""

@@ -1,0 +1,136 @@
+"""What the command says of itself, and that every setting is a flag and a variable."""
+
+from collections.abc import Callable, Iterator
+
+import click
+import pytest
+from conftest import Ran, run_process
+
+from upspace import __version__
+from upspace.cli import cli
+from upspace.server.settings import Settings, declared
+from upspace.wire.profiles import Behaviour
+
+Upspace = Callable[..., Ran]
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command and subcommand with the words that lead to it."""
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from commands(found, (*path, name))
+
+
+COMMANDS = list(commands(cli))
+SERVING = [command for path, command in COMMANDS if path in (("serve",), ("demo",))]
+SETTINGS = declared(Settings) + declared(Behaviour)
+
+
+def test_the_commands_are_all_here() -> None:
+    assert {path for path, _ in COMMANDS} >= {
+        *((), ("serve",), ("demo",), ("migrate",)),
+        *(("account",), ("account", "add"), ("account", "show"), ("account", "set"), ("account", "delete")),
+        *(("token",), ("token", "issue"), ("token", "revoke"), ("token", "list")),
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), COMMANDS, ids=lambda value: " ".join(value) or "upspace" if isinstance(value, tuple) else ""
+)
+def test_help_tells_of_every_option_and_command(
+    upspace: Upspace, path: tuple[str, ...], command: click.Command
+) -> None:
+    for flag in ("--help", "-h"):
+        ran = upspace(*path, flag)
+        assert (ran.code, ran.err) == (0, "")
+    words = ran.out.split()
+    assert command.help
+    assert command.help.split()[0] in words
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+            assert " ".join(parameter.help.split()[:3]) in " ".join(words)
+            for flag in (*parameter.opts, *parameter.secondary_opts):
+                assert any(flag in word for word in words), flag
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            assert name in words
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_every_setting_is_a_flag_and_a_variable(setting: object) -> None:
+    name = setting.name  # type: ignore[attr-defined]  # a Setting
+    assert len(SERVING) == 2
+    for command in SERVING:
+        (option,) = (parameter for parameter in command.params if parameter.name == name)
+        assert "--" + name.replace("_", "-") in option.opts
+        assert option.envvar == "UPSPACE_" + name.upper()
+
+
+def test_every_field_of_the_settings_is_declared() -> None:
+    names = {setting.name for setting in SETTINGS}
+    assert names == {*Settings.__struct_fields__, *Behaviour.__struct_fields__} - {"behaviour"}
+
+
+def test_every_option_that_is_a_setting_has_a_variable() -> None:
+    for path, command in COMMANDS:
+        for parameter in command.params:
+            if parameter.name == "store":
+                assert parameter.envvar == "UPSPACE_STORE", path
+
+
+def test_without_a_command_the_help_is_shown(upspace: Upspace) -> None:
+    for path in ((), ("account",), ("token",)):
+        assert upspace(*path).out == upspace(*path, "--help").out
+
+
+def test_the_version_is_printed(upspace: Upspace) -> None:
+    assert __version__ in upspace("--version").out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(
+            ("nothing",),
+            ("account", "nothing"),
+            ("token", "nothing"),
+            ("--nothing",),
+            ("serve", "--nothing"),
+            ("\udcff",),
+        ),
+        *(("account", "show"), ("account", "show", "1"), ("account", "set", "1"), ("token", "issue"), ("migrate",)),
+        *(("demo", "--accounts", "x"), ("demo", "--accounts", "1"), ("demo", "--relations", "-1"), ("serve",)),
+        *(
+            ("demo", "--store", "sqlite://"),
+            ("demo", "--seed", "x"),
+            ("demo", "--accounts", "1000", "--relations", "1"),
+        ),
+        *(("demo", "--workers", "0"), ("demo", "--profile", "x"), ("demo", "--store", "x")),
+    ],
+)
+def test_bad_usage_is_one_line(upspace: Upspace, arguments: tuple[str, ...]) -> None:
+    ran = upspace(*arguments)
+    assert ran.code != 0
+    assert ran.out == ""
+    assert ran.err.startswith("upspace: ")
+    assert ran.err.count("\n") == 1, ran.err
+
+
+def test_the_module_is_the_command() -> None:
+    ran = run_process("--version")
+    assert (ran.code, ran.err) == (0, "")
+    assert __version__ in ran.out
+    bad = run_process("nothing")
+    assert (bad.code != 0, bad.out, bad.err.count("\n")) == (True, "", 1)
+
+
+def test_the_variable_of_the_store_is_read_by_commands_that_serve_nothing(store_url: str) -> None:
+    assert run_process("token", "list", env={"UPSPACE_STORE": store_url}) == Ran(0, "", "")
+    assert (
+        run_process("account", "show", "1", env={"UPSPACE_STORE": store_url}).err == "upspace: there is no account 1\n"
+    )
