@@ -20,8 +20,8 @@ _ENTRY_BYTES = 160
 class ItemAccounts:
     """Encoded accounts by mid, within a bound of memory.
 
-    When the bound is reached, the eighth that has been kept longest is let go. Keeping what is used most
-    would hit a little more often, but to know that costs more at each hit than the misses saved.
+    When the bound is reached, the eighth that has been kept longest is let go. To keep what is used most
+    instead, every hit would have to be written down.
     """
 
     def __init__(self, store: Store, encode: Callable[[Account | None], ItemAccount], bound_bytes: int) -> None:

@@ -34,7 +34,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = "{public_url}/-/faces/{mid}.svg"
     account_cache_mb: Annotated[
         int, Meta(ge=0, le=1_000_000, description="memory of each worker for accounts in list pages, in megabytes")
-    ] = 48
+    ] = 32
     behaviour: Behaviour = SEED
 
     def reached_at(self) -> str:
