@@ -1,6 +1,7 @@
 """`upspace serve` and `upspace demo`."""
 
 import asyncio
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -86,7 +87,8 @@ def _serve(settings: Settings, *, examples: bool) -> None:
             click.echo("Try, for example (Ctrl-C stops):")
             for path in _EXAMPLES:
                 click.echo(f"  curl '{settings.reached_at()}{path}'")
-            click.echo(f"A token to sign in with: {sys.argv[0]} token issue 50995243 --store {settings.store}")
+            command = shlex.join((sys.argv[0], "token", "issue", "50995243", "--store", settings.store))
+            click.echo(f"A token to sign in with: {command}")
 
     try:
         run_server(settings, announce)

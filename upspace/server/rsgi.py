@@ -19,11 +19,20 @@ _BODY_READ_OFF_BYTES = 1 << 20
 
 
 class RsgiDoor:
-    """An RSGI application. The store is opened when a worker starts and closed when it stops."""
+    """An RSGI application. The store is opened when a worker starts and closed when it stops.
 
-    def __init__(self, settings: Settings, on_ready: Callable[[], None] | None = None) -> None:
+    `on_ready` is called when the worker accepts connections, `on_stopped` when all is answered and closed.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        on_ready: Callable[[], None] | None = None,
+        on_stopped: Callable[[], None] | None = None,
+    ) -> None:
         self._settings = settings
         self._on_ready = on_ready
+        self._on_stopped = on_stopped
         self._app: App
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -34,6 +43,8 @@ class RsgiDoor:
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(self._app.service.store.close())
+        if self._on_stopped is not None:
+            self._on_stopped()
 
     async def __rsgi__(self, scope: "Scope", protocol: "RSGIHTTPProtocol") -> None:
         header = scope.headers.get

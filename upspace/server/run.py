@@ -2,8 +2,10 @@
 
 import asyncio
 import multiprocessing
+import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -115,4 +117,11 @@ def _load_door(settings: Settings, ready: Semaphore) -> Any:
     # A terminal sends SIGINT to every process of its group. The parent alone acts on it and stops the workers; a
     # worker that got both signals could hang. Blocked, as Granian would replace a handler.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    return RsgiDoor(settings, ready.release)
+    return RsgiDoor(settings, ready.release, _leave)
+
+
+def _leave() -> None:
+    """End the worker at once. A thread of Granian that wants the interpreter while it is taken down panics."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
