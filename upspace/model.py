@@ -24,7 +24,7 @@ class CounterMode(IntEnum):
     REPORTED = 1
 
 
-class Account(Struct, frozen=True, gc=False):
+class Account(Struct, frozen=True, gc=False, array_like=True):
     """What people see of an account. Its rights and its counters are a `Standing`.
 
     `official`, `vip` and `decorations` hold the JSON of the wire objects of the same names; None means

@@ -63,9 +63,15 @@ def serve(settings: Settings, on_ready: Callable[[Settings], None]) -> None:
             websockets=False,
             log_level=LogLevels.warning,
             log_dictconfig=_LOGGING,
-            workers_kill_timeout=_STOP_WITHIN_S,
         )
         stopped = threading.Event()
+        signal_workers: Callable[..., None] = server.signal_handler_interrupt
+
+        def interrupt(*signalled: Any) -> None:
+            _end_later(server)
+            signal_workers(*signalled)
+
+        server.signal_handler_interrupt = interrupt  # type: ignore[method-assign]  # there is no hook for it
         announcer = threading.Thread(target=_announce, args=(settings, ready, stopped, on_ready), daemon=True)
         announcer.start()
         try:
@@ -101,6 +107,18 @@ def _reserve(settings: Settings) -> tuple[str, socket.socket]:
         reason = getattr(error, "strerror", None) or "not a host name"
         raise ListenError(f"cannot listen on {settings.host}:{settings.port}: {reason}") from error
     return str(address[0]), hold
+
+
+def _end_later(server: Any) -> None:
+    """End workers that hang when they should stop. Granian's own bound now and then kills one that has just left."""
+
+    def end() -> None:
+        for worker in server.wrks:
+            worker.kill()
+
+    watchdog = threading.Timer(_STOP_WITHIN_S, end)
+    watchdog.daemon = True
+    watchdog.start()
 
 
 def _announce(

@@ -1,3 +1,6 @@
+-- What returns many values for a list page does so in one row, as JSON: every row that SQLite returns costs a release of
+-- the interpreter's lock, which a busy server gets back late.
+
 -- name: account
 select account.mid, account.name, account.sex, account.face, account.face_nft, account.sign, account.rank, account.level,
     account.coins, account.birthday, account.is_senior_member, account.nft_icon, account.official, account.vip,
@@ -18,9 +21,10 @@ from account join standing using (mid) left join upstat using (mid)
 where account.mid = ?
 
 -- name: accounts
-select account.mid, account.name, account.sex, account.face, account.face_nft, account.sign, account.rank, account.level,
+select json_group_array(json_array(
+    account.mid, account.name, account.sex, account.face, account.face_nft, account.sign, account.rank, account.level,
     account.coins, account.birthday, account.is_senior_member, account.nft_icon, account.official, account.vip,
-    account.decorations
+    account.decorations))
 from carray(?) as wanted cross join account on account.mid = wanted.value
 
 -- name: standing
@@ -36,9 +40,6 @@ select number, mid from account_change where number > ? order by number limit ?
 
 -- name: newest_change
 select max(number) from account_change
-
--- The pages of lists are one row each, with the listed accounts as JSON in their order: every row that SQLite
--- returns costs a release of the interpreter's lock, which a busy server gets back late.
 
 -- name: followers_desc
 select (select max(number) from account_change), (

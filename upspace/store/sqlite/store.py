@@ -38,6 +38,7 @@ from upspace.wire.codes import ATTRIBUTE_MUTUAL
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
+_decode_accounts = msgspec.json.Decoder(list[Account]).decode
 _decode_columns = msgspec.json.Decoder(tuple[list[int], list[int]]).decode
 _STATES = tuple(AccountState)
 _MODES = tuple(CounterMode)
@@ -115,7 +116,8 @@ class SqliteStore:
     async def accounts(self, mids: Collection[int]) -> dict[int, Account]:
         if not mids:
             return {}
-        return {row[0]: Account(*row) for row in self._rows("accounts", (_array(mids),))}
+        row = self._row("accounts", (_array(mids),))
+        return {} if row is None else {account.mid: account for account in _decode_accounts(row[0])}
 
     async def standing(self, mid: int) -> Standing | None:
         row = self._row("standing", (mid,))
