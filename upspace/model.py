@@ -48,6 +48,23 @@ class Account(Struct, frozen=True, gc=False, array_like=True):
     decorations: Json | None = None
 
 
+class SeenAccount(Struct, frozen=True, gc=False, array_like=True):
+    """An account with what decides how others see it."""
+
+    account: Account
+    state: AccountState
+    hides_birthday: int
+
+
+class Counters(Struct, frozen=True, gc=False):
+    """How many relations an account has. Contract 5.1."""
+
+    following: int = 0
+    whisper: int = 0
+    black: int = 0
+    follower: int = 0
+
+
 class Standing(Struct, frozen=True, gc=False):
     """What rules and lists need to know of an account: its state, privacy flags and counters.
 
@@ -76,6 +93,14 @@ class Upstat(Struct, frozen=True, gc=False):
     article_count: int = 0
 
 
+class Figures(Struct, frozen=True, gc=False):
+    """The numbers of one account; `newest_change` as in `Page`."""
+
+    counters: Counters
+    upstat: Upstat
+    newest_change: int
+
+
 class Profile(Struct, frozen=True, gc=False):
     """Everything stored of one account."""
 
@@ -98,6 +123,48 @@ class Relation(Struct, frozen=True, gc=False):
     re_src: int = 0
 
 
+class Pair(Struct, frozen=True, gc=False):
+    """Two accounts as a rule sees them before it decides: both standings, and the relation in each direction.
+
+    A standing is None for an account that was never known, a relation where there is none.
+    """
+
+    mid: int
+    fid: int
+    owner: Standing | None
+    target: Standing | None
+    forward: Relation | None
+    backward: Relation | None
+
+
+class Change(Struct, frozen=True, gc=False):
+    """A pair as it shall be. The store derives from it what happens to lists and counters."""
+
+    forward: Relation | None
+    backward: Relation | None
+
+
+class Group(Struct, frozen=True, gc=False):
+    """An own group of an account."""
+
+    id: int
+    name: str
+
+
+class GroupCount(Struct, frozen=True, gc=False):
+    """How many of the accounts that an account follows are in one of its groups."""
+
+    id: int
+    count: int
+
+
+class Membership(Struct, frozen=True, gc=False):
+    """What a rule on group members sees: the owner's own groups, and its relations to the accounts in question."""
+
+    groups: tuple[Group, ...]
+    relations: dict[int, Relation]
+
+
 class Listed(Struct, frozen=True, gc=False):
     """One row of a list of followings or followers: the account listed, and since when."""
 
@@ -118,15 +185,24 @@ class Window(Struct, frozen=True, gc=False):
     after: Listed | None = None
 
 
+class ListOwner(Struct, frozen=True, gc=False):
+    """What the owner of a list decides about it, and how long it is."""
+
+    hides_followings: bool = False
+    hides_followers: bool = False
+    following: int = 0
+    follower: int = 0
+
+
 class Page(Struct, frozen=True, gc=False):
     """One page of an account's list, and what is needed to show it.
 
-    `mids` are the listed accounts in order, `mtimes` since when each is. `standing` is the account's own, None if it
-    was never known; `newest_change` is the number of the newest change of any account when the page was read: what a
+    `mids` are the listed accounts in order, `mtimes` since when each is. `owner` is all defaults if the account was
+    never known; `newest_change` is the number of the newest change of any account when the page was read: what a
     cache of accounts has to be up to.
     """
 
-    standing: Standing | None
+    owner: ListOwner
     mids: list[int]
     mtimes: list[int]
     newest_change: int
@@ -135,6 +211,15 @@ class Page(Struct, frozen=True, gc=False):
     def rows(self) -> list[Listed]:
         """The page row by row."""
         return [Listed(mid, mtime) for mid, mtime in zip(self.mids, self.mtimes, strict=True)]
+
+
+class Listing(Struct, frozen=True, gc=False):
+    """One page of a list that an account shows to itself: `total` is the length of the whole list."""
+
+    mids: list[int]
+    mtimes: list[int]
+    total: int
+    newest_change: int
 
 
 class Viewer(Struct, frozen=True, gc=False):

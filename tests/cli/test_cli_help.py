@@ -8,8 +8,8 @@ from conftest import Ran, run_process
 
 from upspace import __version__
 from upspace.cli import cli
-from upspace.server.settings import Settings, declared
-from upspace.wire.profiles import Behaviour
+from upspace.server.settings import Settings, all_settings
+from upspace.wire.profiles import Behaviour, Quotas
 
 Upspace = Callable[..., Ran]
 
@@ -27,12 +27,12 @@ def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tup
 
 COMMANDS = list(commands(cli))
 SERVING = [command for path, command in COMMANDS if path in (("serve",), ("demo",))]
-SETTINGS = declared(Settings) + declared(Behaviour)
+SETTINGS = all_settings()
 
 
 def test_the_commands_are_all_here() -> None:
     assert {path for path, _ in COMMANDS} >= {
-        *((), ("serve",), ("demo",), ("migrate",)),
+        *((), ("serve",), ("demo",), ("migrate",), ("check",)),
         *(("account",), ("account", "add"), ("account", "show"), ("account", "set"), ("account", "delete")),
         *(("token",), ("token", "issue"), ("token", "revoke"), ("token", "list")),
     }
@@ -73,7 +73,8 @@ def test_every_setting_is_a_flag_and_a_variable(setting: object) -> None:
 
 def test_every_field_of_the_settings_is_declared() -> None:
     names = {setting.name for setting in SETTINGS}
-    assert names == {*Settings.__struct_fields__, *Behaviour.__struct_fields__} - {"behaviour"}
+    fields = {*Settings.__struct_fields__, *Behaviour.__struct_fields__, *Quotas.__struct_fields__}
+    assert names == fields - {"behaviour", "quotas"}
 
 
 def test_every_option_that_is_a_setting_has_a_variable() -> None:

@@ -19,8 +19,8 @@ from upspace.data.community import (
     sample_records,
     settle,
 )
-from upspace.data.records import profile_of, record_json, record_of
 from upspace.model import Account, AccountState, CounterMode, Profile, Relation, Standing
+from upspace.records import profile_of, record_json, record_of
 from upspace.store import open_store
 from upspace.store.interface import Store
 from upspace.wire.codes import (

@@ -5,15 +5,15 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 
 import httpx
 import pytest
 
-from upspace.server.settings import Settings, declared
+from upspace.server.settings import all_settings
 from upspace.wire.endpoints import ENDPOINTS
 from upspace.wire.errors import TABLE
-from upspace.wire.profiles import Behaviour
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -62,9 +62,14 @@ def test_the_two_readmes_are_in_step() -> None:
 
 
 @pytest.mark.parametrize("readme", [README, README_ZH], ids=["en", "zh"])
-def test_every_setting_and_endpoint_is_in_the_readme(readme: str) -> None:
-    for setting in declared(Settings) + declared(Behaviour):
-        assert f"| `{setting.flag}` | `{setting.variable}` |" in readme
+def test_every_setting_with_its_default_and_every_endpoint_is_in_the_readme(readme: str) -> None:
+    for setting in all_settings():
+        default = setting.default
+        shown = default.value if isinstance(default, Enum) else default
+        if isinstance(shown, bool):
+            shown = "on" if shown else "off"
+        cell = " |" if shown in (None, "") else f"`{shown}`"
+        assert f"| `{setting.flag}` | `{setting.variable}` | {cell}" in readme
     for endpoint in ENDPOINTS:
         for path in endpoint.paths:
             assert f"`{path}`" in readme

@@ -1,14 +1,16 @@
 """A small cast of accounts in every state and relation that replies depend on, and how replies are read."""
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-from upspace.data.records import profile_of
 from upspace.model import Profile, Relation, Token
+from upspace.records import profile_of
 from upspace.server.viewer import token_digest
 from upspace.store import migrate_store, open_store
 from upspace.wire.record import read_record
@@ -246,6 +248,13 @@ async def load_people(url: str) -> None:
         await store.close()
 
 
+def people_store(folder: Path) -> str:
+    """The URL of a new store with the cast, for tests that change something."""
+    url = f"sqlite:///{folder / 'people.db'}"
+    asyncio.run(load_people(url))
+    return url
+
+
 def bearer(mid: int | None) -> dict[str, str]:
     """The headers of a request by this account; None is anonymous."""
     return {} if mid is None else {"authorization": f"Bearer {TOKENS[mid]}"}
@@ -256,6 +265,17 @@ def get(
 ) -> dict[str, Any]:
     """The envelope of a GET, which must be HTTP 200 and JSON."""
     response = client.get(path, params=params, headers=bearer(viewer))
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json; charset=utf-8"
+    envelope: dict[str, Any] = response.json()
+    return envelope
+
+
+def post(
+    client: httpx.Client, path: str, viewer: int | None = None, params: Mapping[str, str | int] | None = None
+) -> dict[str, Any]:
+    """The envelope of a POST with an urlencoded body, which must be HTTP 200 and JSON."""
+    response = client.post(path, data=dict(params or {}), headers=bearer(viewer))
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json; charset=utf-8"
     envelope: dict[str, Any] = response.json()

@@ -11,7 +11,7 @@ import pytest
 from conftest import FIXTURES, Ran, Served, client_of, serving
 
 from upspace.data.community import sample_records
-from upspace.data.records import profile_of
+from upspace.records import profile_of
 from upspace.store import migrate_store, open_store
 
 REQUESTS = {

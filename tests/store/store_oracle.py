@@ -5,7 +5,21 @@ from random import Random
 
 from msgspec.structs import replace
 
-from upspace.model import Account, AccountState, CounterMode, Listed, Profile, Relation, Standing, Upstat, Window
+from upspace.model import (
+    Account,
+    AccountState,
+    CounterMode,
+    Counters,
+    Figures,
+    Listed,
+    ListOwner,
+    Profile,
+    Relation,
+    SeenAccount,
+    Standing,
+    Upstat,
+    Window,
+)
 from upspace.store.interface import Store
 
 WHISPER, FOLLOWING, MUTUAL, BLACK = 1, 2, 6, 128
@@ -25,6 +39,11 @@ def reported(mid: int, **counters: int) -> Profile:
 def follow(owner: int, other: int, mtime: int = 1, *groups: int) -> Relation:
     """A follow of `other` by `owner`."""
     return Relation(owner, other, FOLLOWING, mtime, groups)
+
+
+def seen_account(profile: Profile) -> SeenAccount:
+    """The account with what decides how others see it."""
+    return SeenAccount(profile.account, profile.standing.state, int(profile.standing.hides_birthday))
 
 
 def newest_first(rows: Iterable[Listed]) -> list[Listed]:
@@ -105,26 +124,58 @@ class Oracle:
             return None
         return replace(self.profiles[mid], standing=standing)
 
+    def counters(self, mid: int) -> Counters | None:
+        standing = self.standing(mid)
+        if standing is None:
+            return None
+        return Counters(standing.following, standing.whisper, standing.black, standing.follower)
+
+    def figures(self, mid: int, newest_change: int) -> Figures | None:
+        counters = self.counters(mid)
+        if mid not in self.profiles or counters is None:
+            return None
+        return Figures(counters, self.profiles[mid].upstat, newest_change)
+
+    def list_owner(self, mid: int) -> ListOwner:
+        standing = self.standing(mid)
+        if standing is None:
+            return ListOwner()
+        return ListOwner(standing.hides_followings, standing.hides_followers, standing.following, standing.follower)
+
 
 async def assert_agrees(store: Store, oracle: Oracle, mids: Iterable[int]) -> None:
     """Every answer of the store about these accounts is that of the oracle."""
     mids = list(mids)
     whole = Window(0, len(mids))
     turned = Window(0, len(mids), ascending=True)
+    newest, _ = await store.changed_accounts(0)
+    assert await store.newest_change() == newest
     for mid in mids:
         expected = oracle.profile(mid)
         assert await store.profile(mid) == expected
         assert await store.account(mid) == (expected and (expected.account, expected.standing))
         assert await store.upstat(mid) == (expected and expected.upstat)
         assert await store.standing(mid) == oracle.standing(mid)
+        assert await store.counters(mid) == oracle.counters(mid)
+        assert await store.figures(mid) == oracle.figures(mid, newest)
         assert await store.relations(mid, mids) == oracle.relations(mid)
-        assert (await store.followings(mid, whole)).rows == oracle.followings(mid)
-        assert (await store.followings(mid, turned)).rows == oracle.followings(mid)[::-1]
-        assert (await store.followings(mid, whole, True)).rows == oracle.followings_special_first(mid, False)
-        assert (await store.followings(mid, turned, True)).rows == oracle.followings_special_first(mid, True)
-        assert (await store.followers(mid, whole)).rows == oracle.followers(mid)
-        assert (await store.followers(mid, turned)).rows == oracle.followers(mid)[::-1]
-    assert await store.accounts(mids) == {mid: oracle.profiles[mid].account for mid in mids if mid in oracle.profiles}
+        lists = [
+            (await store.followings(mid, whole), oracle.followings(mid)),
+            (await store.followings(mid, turned), oracle.followings(mid)[::-1]),
+            (await store.followings(mid, whole, True), oracle.followings_special_first(mid, False)),
+            (await store.followings(mid, turned, True), oracle.followings_special_first(mid, True)),
+            (await store.followers(mid, whole), oracle.followers(mid)),
+            (await store.followers(mid, turned), oracle.followers(mid)[::-1]),
+            (
+                await store.followers(mid, Window(0, len(mids), after=Listed(2**63 - 1, 2**63 - 1))),
+                oracle.followers(mid),
+            ),
+        ]
+        for page, rows in lists:
+            assert page.rows == rows
+            assert (page.owner, page.newest_change) == (oracle.list_owner(mid), newest)
+    living = [mid for mid in mids if mid in oracle.profiles]
+    assert await store.accounts(mids) == {mid: seen_account(oracle.profiles[mid]) for mid in living}
 
 
 def random_profile(random: Random, mid: int) -> Profile:

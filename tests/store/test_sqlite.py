@@ -15,7 +15,7 @@ from typing import Any
 import apsw
 import pytest
 from msgspec.structs import replace
-from store_oracle import SPECIAL, follow, profile
+from store_oracle import SPECIAL, follow, profile, seen_account
 
 from upspace.model import Listed, Profile, Token, Upstat, Window
 from upspace.server.app import App, build_app
@@ -31,7 +31,7 @@ from upspace.store.interface import (
     StoreUnavailableError,
 )
 from upspace.store.queries import read_queries
-from upspace.store.sqlite import connection
+from upspace.store.sqlite import connection, relations
 from upspace.store.sqlite import store as engine
 from upspace.store.sqlite.store import SqliteStore
 
@@ -72,6 +72,16 @@ def execute(path: Path, sql: str) -> None:
 # Queries
 
 
+# Special accounts first is an order that no index has; what is searched for and what is counted is gathered first.
+SORTED_APART = (
+    "followings_special_desc",
+    "followings_special_asc",
+    "group_members_special",
+    "search_followings",
+    "group_counts",
+)
+
+
 @pytest.mark.parametrize("name", QUERIES)
 def test_each_query_finds_its_rows_through_an_index(name: str, url: str) -> None:
     with opened(url) as store:
@@ -85,7 +95,7 @@ def test_each_query_finds_its_rows_through_an_index(name: str, url: str) -> None
     sorted_apart = [line for line in plan if "TEMP B-TREE" in line]
     # All tokens are wanted, in the order of their index; special accounts first is an order no index has.
     assert scanned == (["SCAN token USING INDEX token_of"] if name == "tokens" else [])
-    assert len(sorted_apart) == (name in ("followings_special_desc", "followings_special_asc"))
+    assert len(sorted_apart) == (name in SORTED_APART)
 
 
 def test_a_query_without_an_index_would_be_noticed(url: str) -> None:
@@ -113,7 +123,10 @@ async def use_everything(store: SqliteStore) -> None:
     await store.profile(1)
     await store.accounts([1])
     await store.standing(1)
+    await store.counters(1)
+    await store.figures(1)
     await store.upstat(1)
+    await store.newest_change()
     await store.changed_accounts(0)
     await store.load(map(profile, range(1, 3000)), [])
     await store.changed_accounts(0)
@@ -124,6 +137,16 @@ async def use_everything(store: SqliteStore) -> None:
     await store.followers(1, Window(0, 1, after=Listed(1, 1)))
     await store.followers_rank(1, Listed(1, 1), 1)
     await store.relations(1, [2])
+    await store.whispers(1, Window(0, 1))
+    await store.blacks(1, Window(0, 1))
+    await store.friends(1, Window(0, 1))
+    await store.same_followings(1, 2, Window(0, 1))
+    await store.search_followings(1, "x", False, Window(0, 1))
+    for group_id in (0, 1):
+        await store.group_members(1, group_id, Window(0, 1))
+    await store.group_members(1, 1, Window(0, 1), special_first=True)
+    await store.groups(1)
+    await store.group_counts(1)
     await store.viewer(b"", 1)
     await store.tokens()
     await store.tokens(1)
@@ -132,9 +155,9 @@ async def use_everything(store: SqliteStore) -> None:
 
 def used_queries() -> set[str]:
     """The names of the queries that a store executes."""
-    with opened("sqlite://") as store:
-        recorded = Recorded(QUERIES)
-        store._queries = recorded
+    recorded = Recorded(QUERIES)
+    with opened("sqlite://") as store, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(relations, "QUERIES", recorded)
         asyncio.run(use_everything(store))
     return recorded.used
 
@@ -485,7 +508,7 @@ def test_a_process_that_dies_in_a_load_leaves_nothing_of_it(url: str) -> None:
     with opened(url) as store:
         asyncio.run(store.load([profile(1, "early")], []))
         assert subprocess.run([sys.executable, "-c", KILLED, url], check=False).returncode == 9
-        assert asyncio.run(store.accounts(range(1, 5000))) == {1: profile(1, "early").account}
+        assert asyncio.run(store.accounts(range(1, 5000))) == {1: seen_account(profile(1, "early"))}
         assert asyncio.run(store.mark("loaded")) is None
         asyncio.run(store.load([profile(2)], []))
         assert asyncio.run(store.account(2)) is not None
@@ -620,8 +643,8 @@ def popular(url: str) -> Iterator[SqliteStore]:
         yield store
 
 
-def statements_of(store: SqliteStore, app: App, endpoint: str, query: str, token: str) -> tuple[int, int]:
-    """How many statements a request costs on the store's reader, and how many rows its page has."""
+def traced(store: SqliteStore, app: App, endpoint: str, query: str, token: str) -> tuple[int, Any]:
+    """How many statements a request costs on the store's reader, and what it is told."""
     seen: list[str] = []
 
     def trace(cursor: apsw.Cursor, sql: str, bindings: "apsw.Bindings | None") -> bool:
@@ -633,7 +656,13 @@ def statements_of(store: SqliteStore, app: App, endpoint: str, query: str, token
         envelope = asyncio.run(get(app, endpoint, query, token))
     finally:
         store._reader.exec_trace = None
-    return len(seen), len(envelope["data"]["list"])
+    return len(seen), envelope["data"]
+
+
+def statements_of(store: SqliteStore, app: App, endpoint: str, query: str, token: str) -> tuple[int, int]:
+    """How many statements a request costs on the store's reader, and how many rows its page has."""
+    count, data = traced(store, app, endpoint, query, token)
+    return count, len(data["list"])
 
 
 @pytest.mark.parametrize(
@@ -674,6 +703,37 @@ def test_a_page_of_accounts_that_are_known_already_reads_no_account(popular: Sql
     warm, _ = statements_of(popular, app, "/x/relation/followers", "vmid=1&ps=50", "")
     # The first asks what has changed as well, and for the accounts; a page is one statement.
     assert (cold, warm) == (3, 1)
+
+
+@pytest.mark.parametrize("profile_name", ["seed", "recent"])
+@pytest.mark.parametrize(
+    ("endpoint", "query", "token", "first", "then"),
+    [
+        ("/x/relation/stat", "vmid=2", "", 1, 1),
+        ("/x/space/acc/info", "mid=2", "", 3, 1),
+        ("/x/web-interface/card", "mid=2", "", 3, 1),
+        # Two more: who the viewer is, and what it has to do with the account.
+        ("/x/space/acc/info", "mid=2", "token of 100", 5, 3),
+        ("/x/web-interface/card", "mid=2&photo=1", "token of 100", 5, 3),
+        # To itself an account shows what is not kept: who it is, and all that is stored of it.
+        ("/x/space/acc/info", "mid=100", "token of 100", 2, 2),
+        ("/x/space/myinfo", "", "token of 100", 2, 2),
+    ],
+)
+def test_a_reply_about_an_account_that_is_known_already_does_not_read_it(
+    popular: SqliteStore, profile_name: str, endpoint: str, query: str, token: str, first: int, then: int
+) -> None:
+    app = app_of(popular, profile_name)
+    cold, told = traced(popular, app, endpoint, query, token)
+    assert traced(popular, app, endpoint, query, token) == (then, told)
+    assert cold == first
+
+
+def test_a_list_and_a_card_share_what_is_known(popular: SqliteStore) -> None:
+    app = app_of(popular)
+    statements_of(popular, app, "/x/relation/followers", "vmid=1&ps=50", "")
+    statements, told = traced(popular, app, "/x/web-interface/card", "mid=61", "")
+    assert (statements, told["card"]["name"]) == (1, "name 61")
 
 
 def test_an_empty_page_of_a_viewer_is_answered(popular: SqliteStore) -> None:

@@ -23,13 +23,18 @@ from store_oracle import (
     random_profile,
     random_relations,
     reported,
+    seen_account,
 )
 
 from upspace.model import (
     Account,
     AccountState,
     CounterMode,
+    Counters,
+    Figures,
     Listed,
+    ListOwner,
+    Page,
     Profile,
     Relation,
     Standing,
@@ -124,8 +129,11 @@ def test_an_account_comes_back_as_it_was_loaded(store: Store, run: Run, given: P
     run(store.load([given], []))
     assert run(store.profile(mid)) == given
     assert run(store.account(mid)) == (given.account, given.standing)
-    assert run(store.accounts([mid])) == {mid: given.account}
+    assert run(store.accounts([mid])) == {mid: seen_account(given)}
     assert run(store.standing(mid)) == given.standing
+    counters = Counters(*(getattr(given.standing, name) for name in Counters.__struct_fields__))
+    assert run(store.counters(mid)) == counters
+    assert run(store.figures(mid)) == Figures(counters, given.upstat, run(store.newest_change()))
     assert run(store.upstat(mid)) == given.upstat
 
 
@@ -134,22 +142,28 @@ def test_each_privacy_flag_is_kept_on_its_own(store: Store, run: Run, flag: str)
     standing = replace(Standing(1), **{flag: True})
     run(store.load([profile(1, standing=standing)], []))
     assert run(store.standing(1)) == standing
+    assert run(store.accounts([1]))[1].hides_birthday == standing.hides_birthday
+    owner = ListOwner(standing.hides_followings, standing.hides_followers)
+    assert run(store.followers(1, Window(0, 9))).owner == run(store.followings(1, Window(0, 9))).owner == owner
 
 
 def test_what_was_never_known_is_none_or_empty(store: Store, run: Run) -> None:
     assert run(store.profile(1)) is None
     assert run(store.account(1)) is None
     assert run(store.standing(1)) is None
+    assert run(store.counters(1)) is None
+    assert run(store.figures(1)) is None
     assert run(store.upstat(1)) is None
     assert run(store.accounts([1])) == {}
     assert run(store.relations(1, [2])) == {}
-    assert run(store.followers(1, Window(0, 50))).rows == []
-    assert run(store.followings(1, Window(0, 50))).rows == []
+    assert run(store.followers(1, Window(0, 50))) == Page(ListOwner(), [], [], 0)
+    assert run(store.followings(1, Window(0, 50))) == Page(ListOwner(), [], [], 0)
     assert run(store.followers_rank(1, Listed(1, 1), 50)) == 0
     assert run(store.tokens()) == []
     assert run(store.viewer(b"\0" * 32, 0)) is None
     assert run(store.mark("x")) is None
     assert run(store.changed_accounts(0)) == (0, ())
+    assert run(store.newest_change()) == 0
 
 
 def test_many_accounts_are_read_at_once_and_the_unknown_are_left_out(store: Store, run: Run) -> None:
@@ -157,13 +171,23 @@ def test_many_accounts_are_read_at_once_and_the_unknown_are_left_out(store: Stor
     run(store.delete_account(7, 1))
     found = run(store.accounts([*range(990, 1010), 7, 5, 5]))
     assert set(found) == {*range(990, 1001), 5}
-    assert all(account.mid == mid for mid, account in found.items())
+    assert all(seen.account.mid == mid for mid, seen in found.items())
 
 
 def test_asking_for_no_accounts_at_all_is_answered_with_none(store: Store, run: Run) -> None:
     run(store.load(map(profile, (1, 2)), [follow(1, 2)]))
     assert run(store.accounts([])) == {}
     assert run(store.relations(1, [])) == {}
+
+
+def test_a_suspended_account_is_seen_as_such_and_counts_as_any_other(store: Store, run: Run) -> None:
+    suspended = Profile(Account(1, birthday="12-31"), Standing(1, AccountState.SUSPENDED), Upstat(likes=5))
+    run(store.load([suspended, profile(2)], [follow(1, 2), follow(2, 1)]))
+    assert run(store.accounts([1, 2])) == {1: seen_account(suspended), 2: seen_account(profile(2))}
+    assert run(store.accounts([1]))[1].state is AccountState.SUSPENDED
+    assert run(store.counters(1)) == Counters(following=1, follower=1)
+    assert run(store.figures(1)) == Figures(Counters(following=1, follower=1), Upstat(likes=5), 2)
+    assert run(store.followers(1, Window(0, 9))) == Page(ListOwner(following=1, follower=1), [2], [1], 2)
 
 
 def test_an_account_loaded_again_is_replaced_whole(store: Store, run: Run) -> None:
@@ -528,11 +552,14 @@ def test_a_deletion_has_every_effect_of_the_contract(store: Store, run: Run) -> 
     assert run(store.account(1)) is None
     assert run(store.profile(1)) is None
     assert run(store.upstat(1)) is None
-    assert run(store.accounts([1, 2])) == {2: accounts[1].account}
+    assert run(store.figures(1)) is None
+    assert run(store.counters(1)) == Counters()
+    assert run(store.accounts([1, 2])) == {2: seen_account(accounts[1])}
     assert run(store.standing(1)) == Standing(1, AccountState.DELETED)
-    # Its lists and its own relations are empty.
-    assert run(store.followers(1, Window(0, 9))).rows == []
-    assert run(store.followings(1, Window(0, 9))).rows == []
+    # Its lists and its own relations are empty, and it hides nothing any more.
+    newest = run(store.newest_change())
+    assert run(store.followers(1, Window(0, 9))) == Page(ListOwner(), [], [], newest)
+    assert run(store.followings(1, Window(0, 9))) == Page(ListOwner(), [], [], newest)
     assert run(store.followers_rank(1, Listed(2, 1), 9)) == 0
     assert run(store.relations(1, [2, 3, 4, 5])) == {}
     # It has left the lists and counters of those it followed, reported counters included.
@@ -731,6 +758,30 @@ def test_the_accounts_that_were_written_are_named_from_the_change_on_that_is_kno
     assert run(store.changed_accounts(third)) == (third, ())
 
 
+def test_the_newest_change_comes_with_all_that_is_shown_together_with_accounts(store: Store, run: Run) -> None:
+    def numbers() -> set[int]:
+        window = Window(0, 9)
+        figures = run(store.figures(1))
+        assert figures is not None
+        pages = [run(store.followers(1, window)), run(store.followings(1, window)), run(store.followers(404, window))]
+        return {run(store.newest_change()), figures.newest_change, *(page.newest_change for page in pages)}
+
+    run(store.load(map(profile, (1, 2)), [follow(1, 2)]))
+    seen, _ = run(store.changed_accounts(0))
+    assert numbers() == {seen}
+    for write in (
+        lambda: store.load([profile(3)], []),
+        lambda: store.change_account(2, lambda _: profile(2, "new")),
+        lambda: store.delete_account(3, 5),
+        lambda: store.load(map(profile, range(10, 2000)), []),
+    ):
+        run(write())
+        (newest,) = numbers()
+        assert newest > seen
+        seen = newest
+    assert run(store.changed_accounts(seen)) == (seen, ())
+
+
 def test_relations_tokens_and_refusals_write_no_account(store: Store, run: Run) -> None:
     run(store.load(map(profile, (1, 2)), []))
     newest, _ = run(store.changed_accounts(0))
@@ -740,6 +791,7 @@ def test_relations_tokens_and_refusals_write_no_account(store: Store, run: Run) 
     with pytest.raises(UnknownAccountsError):
         run(store.load([profile(1)], [follow(1, 404)]))
     assert run(store.changed_accounts(newest)) == (newest, ())
+    assert run(store.newest_change()) == newest
 
 
 def test_a_load_of_very_many_accounts_says_that_all_have_changed(store: Store, run: Run) -> None:

@@ -12,6 +12,7 @@ from upspace import __version__
 # Command by command, the module it is in: only the one that runs is imported, so that starting stays quick.
 _COMMANDS = {
     "account": "upspace.cli.accounts",
+    "check": "upspace.cli.checking",
     "demo": "upspace.cli.serving",
     "migrate": "upspace.cli.stores",
     "serve": "upspace.cli.serving",

@@ -1,15 +1,16 @@
 """`upspace account`: accounts as JSON, in and out, checked against the types of the wire."""
 
 import time
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import click
 import msgspec
 
 from upspace.cli.common import MID, store_option, with_store
-from upspace.data.records import profile_of, record_json, record_of
 from upspace.model import Profile
-from upspace.wire.record import AccountRecord, read_record
+from upspace.records import changed_profile, profile_of, record_json, record_of
+from upspace.wire.errors import BadRequestError
+from upspace.wire.record import AccountRecord, decode_json, read_record
 
 
 @click.group()
@@ -25,7 +26,7 @@ def add(file: BinaryIO, store: str) -> None:
 
     Only mid and name are required. `account show` prints every field of an account that is not at its default.
     """
-    record = read_record_text(file.read())
+    record = _read_record_text(file.read())
 
     def decide(known: Profile | None) -> Profile:
         if known is not None:
@@ -55,16 +56,11 @@ def set_account(mid: int, changes: str, store: str) -> None:
 
     Objects are merged, null brings a field back to its default.
     """
-    patch = _decode(changes)
-    if not isinstance(patch, dict):
-        raise click.ClickException("CHANGES must be a JSON object")
-    if patch.get("mid", mid) != mid:
-        raise click.ClickException("a mid cannot be changed")
 
     def decide(known: Profile | None) -> Profile:
         if known is None:
             raise click.ClickException(f"there is no account {mid}")
-        return profile_of(read_record(_merged(msgspec.to_builtins(record_of(known)), patch)))
+        return changed_profile(known, decode_json(changes))
 
     _print(with_store(lambda opened: opened.change_account(mid, decide), store))
 
@@ -80,34 +76,11 @@ def delete(mid: int, store: str) -> None:
     click.echo(f"deleted: {mid}")
 
 
-def read_record_text(text: bytes) -> AccountRecord:
-    """A record from JSON text; ClickException says what is wrong."""
-    from upspace.wire.errors import BadRequestError
-
+def _read_record_text(text: bytes) -> AccountRecord:
     try:
-        return read_record(_decode(text))
+        return read_record(decode_json(text))
     except BadRequestError as error:
         raise click.ClickException(str(error)) from error
-
-
-def _decode(text: str | bytes) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise click.ClickException(f"not JSON: {error}") from error
-
-
-def _merged(old: Any, patch: Any) -> Any:
-    """RFC 7396: objects are merged, null removes a member, everything else replaces."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(old) if isinstance(old, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            merged.pop(name, None)
-        else:
-            merged[name] = _merged(merged.get(name), value)
-    return merged
 
 
 def _print(profile: Profile) -> None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from upspace.server.settings import ENVIRONMENT_PREFIX, Setting, Settings, declared
+from upspace.server.settings import ENVIRONMENT_PREFIX, Setting, all_settings
 from upspace.store import open_store
 from upspace.store.interface import Store, StoreError
 from upspace.wire.errors import BadRequestError
@@ -50,7 +50,7 @@ def settings_options(*, store_required: bool) -> Callable[[Command], Command]:
     """One option for each setting of the server and each switch of its behaviour."""
 
     def decorate(command: Command) -> Command:
-        for setting in reversed(declared(Settings) + declared(Behaviour)):
+        for setting in reversed(all_settings()):
             command = _option(setting, required=store_required and setting.name == "store")(command)
         return command
 

@@ -16,8 +16,8 @@ from typing import NamedTuple, Protocol, TypeVar
 import msgspec
 
 from upspace.data import words
-from upspace.data.records import profile_of
 from upspace.model import Account, AccountState, Profile, Relation, Standing, Upstat
+from upspace.records import profile_of
 from upspace.store.interface import Store
 from upspace.wire.codes import ATTRIBUTE_BLACK, ATTRIBUTE_FOLLOWING, ATTRIBUTE_WHISPER, GROUP_SPECIAL, LEVEL_MAX
 from upspace.wire.record import AccountRecord

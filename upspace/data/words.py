@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from upspace.data.records import decorations_text
 from upspace.model import Json
+from upspace.records import decorations_text
 from upspace.wire.accounts import (
     Label,
     LiveRoom,

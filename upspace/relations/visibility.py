@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from upspace.model import Standing
+from upspace.model import ListOwner
 from upspace.wire.errors import FollowersHiddenError, FollowingsHiddenError, PageTooDeepError
 from upspace.wire.profiles import (
     OTHERS_FOLLOWERS_ROWS,
@@ -37,19 +37,18 @@ def visible_rows(kind: ListKind, own: bool, behaviour: Behaviour, ps: int | None
     return None if ps is None else PAGE_CAP * ps
 
 
-def check_visible(kind: ListKind, own: bool, behaviour: Behaviour, standing: Standing | None, pn: int | None) -> None:
+def check_visible(kind: ListKind, own: bool, behaviour: Behaviour, owner: ListOwner, pn: int | None) -> None:
     """Raise FollowersHiddenError, FollowingsHiddenError or PageTooDeepError unless the viewer may see the page.
 
-    `standing` is the one of the list's owner, None if unknown; `pn` is None when a cursor takes its place.
+    `pn` is None when a cursor takes its place.
     """
     if own:
         return
-    if standing is not None:
-        if kind is ListKind.FOLLOWINGS:
-            if standing.hides_followings:
-                raise FollowingsHiddenError
-        elif standing.hides_followers:
-            raise FollowersHiddenError
+    if kind is ListKind.FOLLOWINGS:
+        if owner.hides_followings:
+            raise FollowingsHiddenError
+    elif owner.hides_followers:
+        raise FollowersHiddenError
     cap = behaviour.others_cap_followers if kind is ListKind.FOLLOWERS else behaviour.others_cap_followings
     if cap is OthersCap.PAGES and pn is not None and pn > PAGE_CAP:
         raise PageTooDeepError

@@ -1,17 +1,12 @@
 """Handlers of one account: acc/info, card, upstat, nav, myinfo (contract, sections 6.1 to 6.3 and 10)."""
 
-from msgspec import UNSET
-from msgspec.structs import asdict, replace
+import msgspec
 
-from upspace.model import Account, AccountState, Standing, Viewer
-from upspace.server.render import card_vip, decorations, official, official_verify, vip, vip_status
+from upspace.model import Standing, Viewer
+from upspace.server.render import vip_status
 from upspace.server.service import Service
 from upspace.wire import accounts as wire
-from upspace.wire.codes import (
-    ATTRIBUTE_BLACK,
-    SPACESTA_NORMAL,
-    SPACESTA_SUSPENDED,
-)
+from upspace.wire.codes import ATTRIBUTE_BLACK
 from upspace.wire.errors import NotFoundError, NotSignedInError
 
 _WBI_IMAGES = wire.WbiImages(
@@ -24,59 +19,45 @@ _FINGERPRINTS = wire.Fingerprints(
 _NO_UPSTAT = wire.UpstatReply(wire.View(0), wire.View(0), 0)
 
 
-async def acc_info(service: Service, viewer: Viewer | None, parameters: wire.MidParameters) -> wire.AccInfo:
+async def acc_info(service: Service, viewer: Viewer | None, parameters: wire.MidParameters) -> bytes:
     """What is shown of an account on its page. Contract: 6.1."""
-    found = await service.store.account(parameters.mid)
-    if found is None:
+    mid = parameters.mid
+    if viewer is not None and viewer.mid == mid:
+        return (await _own_info(service, viewer))[0]
+    account = await service.accounts.one(mid, await service.store.newest_change())
+    if account is None:
         raise NotFoundError
-    followed = await _is_followed(service, viewer, parameters.mid)
-    return _acc_info(service, viewer, *found, followed)
+    face = service.renderer.face_json(mid, account)
+    return service.infos.encode(mid, account, face, followed=await _is_followed(service, viewer, mid))
 
 
-async def myinfo(service: Service, viewer: Viewer, parameters: wire.Empty) -> wire.MyInfo:
+async def myinfo(service: Service, viewer: Viewer, parameters: wire.Empty) -> bytes:
     """acc/info of the viewer, and the viewer's own counters. Contract: 10."""
-    found = await service.store.account(viewer.mid)
-    if found is None:
-        raise NotFoundError
-    standing = found[1]
-    info = _acc_info(service, viewer, *found, followed=False)
-    return wire.MyInfo(**asdict(info), following=standing.following, follower=standing.follower)
+    info, standing = await _own_info(service, viewer)
+    return b'%b,"following":%d,"follower":%d}' % (info[:-1], standing.following, standing.follower)
 
 
-async def card(service: Service, viewer: Viewer | None, parameters: wire.CardParameters) -> wire.Card:
+async def card(service: Service, viewer: Viewer | None, parameters: wire.CardParameters) -> bytes:
     """An account in short, with its counters. Contract: 6.2."""
-    profile = await service.store.profile(parameters.mid)
-    if profile is None:
+    mid = parameters.mid
+    figures = await service.store.figures(mid)
+    if figures is None:
         raise NotFoundError
-    account, standing, upstat = profile.account, profile.standing, profile.upstat
-    shown = decorations(account.decorations, False)
-    return wire.Card(
-        card=wire.CardAccount(
-            mid=str(account.mid),
-            name=account.name,
-            sex=account.sex,
-            rank=str(account.rank),
-            face=service.renderer.face(account),
-            face_nft=account.face_nft,
-            spacesta=SPACESTA_SUSPENDED if standing.state is AccountState.SUSPENDED else SPACESTA_NORMAL,
-            fans=standing.follower,
-            friend=standing.following,
-            attention=standing.following,
-            sign=account.sign,
-            level_info=wire.LevelInfo(account.level),
-            pendant=shown.pendant,
-            nameplate=shown.nameplate,
-            official=official(account.official),
-            official_verify=official_verify(account.official),
-            vip=card_vip(account.vip),
-            is_senior_member=account.is_senior_member,
-        ),
-        space=wire.Space(s_img=shown.top_photo_small, l_img=shown.top_photo) if parameters.photo else UNSET,
-        following=await _is_followed(service, viewer, account.mid),
+    account = await service.accounts.one(mid, figures.newest_change)
+    if account is None:
+        raise NotFoundError
+    counters, upstat = figures.counters, figures.upstat
+    return service.cards.encode(
+        mid,
+        account,
+        service.renderer.face_json(mid, account),
+        photo=parameters.photo,
+        followed=await _is_followed(service, viewer, mid),
+        following=counters.following,
+        follower=counters.follower,
         archive_count=upstat.archive_count,
         article_count=upstat.article_count,
-        follower=standing.follower,
-        like_num=upstat.likes,
+        likes=upstat.likes,
     )
 
 
@@ -127,45 +108,15 @@ async def _is_followed(service: Service, viewer: Viewer | None, mid: int) -> boo
     return relation is not None and relation.attribute != ATTRIBUTE_BLACK
 
 
-def _acc_info(
-    service: Service, viewer: Viewer | None, account: Account, standing: Standing, followed: bool
-) -> wire.AccInfo:
-    recent = service.behaviour.acc_info_recent_fields
-    own = viewer is not None and viewer.mid == account.mid
-    shown = decorations(account.decorations, recent)
-    info = wire.AccInfo(
-        mid=account.mid,
-        name=account.name,
-        sex=account.sex,
-        face=service.renderer.face(account),
-        face_nft=account.face_nft,
-        sign=account.sign,
-        rank=account.rank,
-        level=account.level,
-        silence=1 if standing.state is AccountState.SUSPENDED else 0,
-        coins=_number(account.coins) if own else 0,
-        fans_badge=shown.fans_badge,
-        fans_medal=shown.fans_medal,
-        official=official(account.official),
-        vip=vip(account.vip, recent),
-        pendant=shown.pendant,
-        nameplate=shown.nameplate,
-        user_honour_info=shown.user_honour_info,
-        is_followed=followed,
-        top_photo=shown.top_photo,
-        sys_notice=shown.sys_notice,
-        live_room=shown.live_room,
-        birthday="" if standing.hides_birthday and not own else account.birthday,
-        school=shown.school,
-        profession=shown.profession,
-        tags=shown.tags,
-        series=shown.series,
-        is_senior_member=account.is_senior_member,
-    )
-    if not recent:
-        return info
-    school = wire.School() if shown.school is None else shown.school
-    return replace(info, **wire.RECENT_ACC_INFO, school=school, name_render=shown.name_render)
+async def _own_info(service: Service, viewer: Viewer) -> tuple[bytes, Standing]:
+    """acc/info as its own account sees it: with the balance, and the birthday even if it is hidden."""
+    found = await service.store.account(viewer.mid)
+    if found is None:
+        raise NotFoundError
+    account, standing = found
+    own = service.renderer.own_account(account, standing.state)
+    face, coins = service.renderer.face_json(viewer.mid, own), msgspec.json.encode(_number(account.coins))
+    return service.infos.encode(viewer.mid, own, face, followed=False, coins=coins), standing
 
 
 def _number(value: float) -> int | float:

@@ -1,10 +1,11 @@
 """The door for every other server, and for tests in one process: ASGI 3 with lifespan."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from upspace.server.app import App
-from upspace.server.http import Request
+from upspace.server.http import BODY_MAX_BYTES, Request
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -26,17 +27,25 @@ class AsgiDoor:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            await self._respond(scope, send)
+            await self._respond(scope, receive, send)
         else:
             raise ValueError(f"upspace speaks HTTP only, not {scope['type']}")
 
-    async def _respond(self, scope: Message, send: Send) -> None:
+    async def _respond(self, scope: Message, receive: Receive, send: Send) -> None:
         app = await self._opened()
-        headers: dict[str, str] = {}
+        headers: defaultdict[str, list[str]] = defaultdict(list)
         for name, value in scope["headers"]:
-            headers.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+            headers[name.decode("latin-1")].append(value.decode("latin-1"))
         query = scope["query_string"].decode("latin-1")
-        response = await app.respond(Request(scope["method"], scope["path"], query, headers.get))
+        peer = scope["client"][0] if scope.get("client") else ""
+        body = await _read_body(receive)
+
+        def header(name: str) -> str | None:
+            return headers[name][0] if name in headers else None
+
+        response = await app.respond(
+            Request(scope["method"], scope["path"], query, header, headers.__getitem__, body, peer)
+        )
         raw_headers = [(name.encode(), value.encode()) for name, value in response.headers]
         raw_headers.append((b"content-length", b"%d" % len(response.body)))
         await send({"type": "http.response.start", "status": response.status, "headers": raw_headers})
@@ -62,3 +71,18 @@ class AsgiDoor:
         if self._app is None:
             self._app = await self._open_app()
         return self._app
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """The body; None if it is larger than any may be."""
+    chunks = []
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > BODY_MAX_BYTES:
+            return None
+        more = message.get("more_body", False)
+    return b"".join(chunks)

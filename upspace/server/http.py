@@ -1,6 +1,6 @@
 """A request and a reply as the app sees them, whichever door they pass."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -8,12 +8,19 @@ from upspace.wire.envelope import JAVASCRIPT_TYPE, JSON_TYPE
 
 
 class Request(Struct, frozen=True, gc=False):
-    """One request. `header` looks a header up by its name in lower case; `query` is the raw query string."""
+    """One request. `header` looks a header up by its name in lower case; `query` is the raw query string.
+
+    `header_lines` gives every line of a header. `body` is None if it was larger than `BODY_MAX_BYTES`. `peer` is who
+    is connected, as the door's server writes it, with or without a port.
+    """
 
     method: str
     path: str
     query: str
     header: Callable[[str], str | None]
+    header_lines: Callable[[str], Sequence[str]] = lambda _: ()
+    body: bytes | None = b""
+    peer: str = ""
 
 
 class Response(Struct, frozen=True, gc=False):
@@ -23,6 +30,9 @@ class Response(Struct, frozen=True, gc=False):
     headers: list[tuple[str, str]]
     body: bytes
 
+
+BODY_MAX_BYTES = 1 << 20
+"""No write needs more. The rest of a larger body is not read."""
 
 JSON_HEADERS = [("content-type", JSON_TYPE)]
 JSONP_HEADERS = [("content-type", JAVASCRIPT_TYPE), ("x-content-type-options", "nosniff")]

@@ -1,4 +1,4 @@
-"""From stored accounts to the objects of the wire.
+"""From stored accounts to the encoded parts that replies are joined from.
 
 The JSON texts of `vip`, `official` and `decorations` take few distinct values over many accounts: memberships
 end on whole days, most accounts have no decorations. So what is made of each text is remembered. The text
@@ -6,31 +6,82 @@ alone decides the result: nothing here can become stale.
 """
 
 from functools import lru_cache
-from typing import TypeVar, cast
+from typing import Any, cast
 
 import msgspec
 from msgspec import Raw, Struct
 
-from upspace.model import Account
+from upspace.model import Account, AccountState, SeenAccount
 from upspace.server.settings import Settings
-from upspace.wire.accounts import CardVip, Official, OfficialVerify, Vip, in_era
+from upspace.wire.accounts import (
+    CardVip,
+    FansMedal,
+    Official,
+    OfficialVerify,
+    Pendant,
+    School,
+    UserHonourInfo,
+    Vip,
+    in_era,
+)
+from upspace.wire.codes import SPACESTA_NORMAL, SPACESTA_SUSPENDED
+from upspace.wire.groups import GroupItem, Live
 from upspace.wire.record import Decorations
-from upspace.wire.relations import ItemAccount, RelationItem, RelationVip, encode_marks, encode_names
-
-S = TypeVar("S", bound=Struct)
+from upspace.wire.relations import EMPTY_CONTRACT, NO_CONTRACT, RelationItem, RelationVip
+from upspace.wire.splice import Basics, Marks, RenderedAccount, item_end
 
 DELETED_NAME = "账号已注销"
 
 _decode_vip = msgspec.json.Decoder(Vip).decode
 _decode_official = msgspec.json.Decoder(Official).decode
 _decode_decorations = msgspec.json.Decoder(Decorations).decode
+_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.Encoder().encode
-_TEXTS_REMEMBERED = 4096
+_TEXTS_REMEMBERED = 8192
+
+# Few accounts have more of them, but those that do have their own: kept, they would take a quarter of the memory.
+_DECORATIONS_KEPT = 64
 
 
-def _encoded(value: S) -> S:
-    """The value's JSON, typed as the value it stands for: replies are encoded with it as it is."""
-    return cast(S, Raw(_encode(value)))
+def vip_status(text: str | None) -> int:
+    """Whether the membership of a stored text is active; None is no membership."""
+    return _membership(text).status
+
+
+def decorate(text: bytes | None, recent: bool) -> dict[str, bytes]:
+    """The decorations of a stored text, each encoded; None gives the defaults of all of them."""
+    if text is None:
+        return _DEFAULTS[recent]
+    return {name: _part(name, bytes(raw), recent) for name, raw in _decode_members(text).items()}
+
+
+def _part(name: str, text: bytes, recent: bool) -> bytes:
+    """One decoration as it was stored, but for the objects that differ between the eras."""
+    return _era_part(name, text, recent) if name in _ERA_PARTS else text
+
+
+@lru_cache(_TEXTS_REMEMBERED)
+def _era_part(name: str, text: bytes, recent: bool) -> bytes:
+    return _encode(in_era(msgspec.json.decode(text, type=_ERA_PARTS[name]), recent))
+
+
+def _defaults(recent: bool) -> dict[str, bytes]:
+    encoded = {}
+    for name, value in msgspec.structs.asdict(Decorations()).items():
+        encoded[name] = _encode(in_era(value, recent) if isinstance(value, Struct) else value)
+    if recent:
+        encoded["school"] = _encode(School())
+    return encoded
+
+
+_ERA_PARTS: dict[str, type[Struct]] = {
+    "fans_medal": FansMedal,
+    "pendant": Pendant,
+    "user_honour_info": UserHonourInfo,
+}
+"""The decorations whose objects have fields of profile `recent`, by their types."""
+
+_DEFAULTS = {False: _defaults(recent=False), True: _defaults(recent=True)}
 
 
 def _membership(text: str | None) -> Vip:
@@ -41,124 +92,194 @@ def _mark(text: str | None) -> Official:
     return Official() if text is None else _decode_official(text)
 
 
-@lru_cache(_TEXTS_REMEMBERED)
-def vip_status(text: str | None) -> int:
-    """Whether the membership of a stored text is active; None is no membership."""
-    return _membership(text).status
+def _verify(official: Official) -> OfficialVerify:
+    return OfficialVerify(type=official.type, desc=official.title)
 
 
 @lru_cache(_TEXTS_REMEMBERED)
-def vip(text: str | None, recent: bool) -> Vip:
-    """The membership of a stored text, account form, encoded."""
-    return _encoded(in_era(_membership(text), recent))
+def _official(text: str | None) -> tuple[bytes, bytes]:
+    """The official mark of a stored text, whole and in short."""
+    official = _mark(text)
+    return _encode(official), _encode(_verify(official))
 
 
 @lru_cache(_TEXTS_REMEMBERED)
-def card_vip(text: str | None) -> CardVip:
-    """The membership of a stored text as card shows it, encoded."""
-    of = in_era(_membership(text), recent=False)
-    values = {name: getattr(of, name) for name in Vip.__struct_fields__}
-    return _encoded(CardVip(**values, vipType=of.type, vipStatus=of.status))
+def _vip(text: str | None, recent: bool) -> tuple[bytes, bytes, bytes]:
+    """The membership of a stored text, as acc/info, card and lists show it."""
+    membership = _membership(text)
+    plain = in_era(membership, recent=False)
+    values = {name: getattr(plain, name) for name in Vip.__struct_fields__}
+    card_vip = CardVip(**values, vipType=plain.type, vipStatus=plain.status)
+    return _encode(in_era(membership, recent)), _encode(card_vip), _encode(_relation_vip(plain))
+
+
+# From here on parts are remembered by the encoded parts that they hold: those are there anyway, the texts are not.
 
 
 @lru_cache(_TEXTS_REMEMBERED)
-def official(text: str | None) -> Official:
-    """The official mark of a stored text, encoded; None is no mark."""
-    return _encoded(_mark(text))
-
-
-@lru_cache(_TEXTS_REMEMBERED)
-def official_verify(text: str | None) -> OfficialVerify:
-    """The official mark in short, encoded."""
-    mark = _mark(text)
-    return _encoded(OfficialVerify(type=mark.type, desc=mark.title))
-
-
-@lru_cache(_TEXTS_REMEMBERED)
-def decorations(text: str | None, recent: bool) -> Decorations:
-    """The decorations of a stored text, the objects among them encoded; None is all defaults."""
-    if text is None:
-        return _PLAIN[recent]
-    given, plain = _decode_decorations(text), _PLAIN[recent]
-    changed = {}
-    for name, default in _PARTS:
-        part = getattr(given, name)
-        changed[name] = getattr(plain, name) if part == default else _encoded(in_era(part, recent))
-    return msgspec.structs.replace(given, **changed)
-
-
-def _plain(recent: bool) -> Decorations:
-    return msgspec.structs.replace(
-        Decorations(), **{name: _encoded(in_era(default, recent)) for name, default in _PARTS}
-    )
-
-
-# An account has few decorations of its own. The others stand ready: name and default of every object, and
-# all of them encoded, by whether the fields of profile `recent` are sent.
-_PARTS = [
-    (field.name, field.default) for field in msgspec.structs.fields(Decorations) if isinstance(field.default, Struct)
-]
-_PLAIN = {False: _plain(recent=False), True: _plain(recent=True)}
-
-
-def _relation_vip(text: str | None) -> RelationVip:
-    of = in_era(_membership(text), recent=False)
-    return RelationVip(
-        vipType=of.type,
-        vipDueDate=of.due_date,
-        dueRemark="",
-        accessStatus=0,
-        vipStatus=of.status,
-        vipStatusWarn="",
-        themeType=of.theme_type,
-        label=of.label,
-        avatar_subscript=of.avatar_subscript,
-        nickname_color=of.nickname_color,
-        avatar_subscript_url=of.avatar_subscript_url,
-    )
-
-
-@lru_cache(_TEXTS_REMEMBERED)
-def _item_marks(official_text: str | None, vip_text: str | None, nft_icon: str, decorated: str | None) -> bytes:
-    """The part of a list item that is not the account's own; `decorated` only where the recent fields are sent."""
+def _item_end(verify: bytes, vip: bytes, nft_icon: str, face_nft: int, name_render: bytes | None) -> bytes:
+    """What a list item says from `face_nft` on; `name_render` is None where the recent fields are not sent."""
+    official_verify, relation_vip, rendered = (cast(Any, Raw(part or b"{}")) for part in (verify, vip, name_render))
     item = RelationItem(
         mid=0,
         uname="",
         face="",
         sign="",
-        face_nft=0,
-        official_verify=official_verify(official_text),
-        vip=_relation_vip(vip_text),
+        face_nft=face_nft,
+        official_verify=official_verify,
+        vip=relation_vip,
         nft_icon=nft_icon,
     )
-    if decorated is not None:
-        name_render = decorations(decorated, recent=True).name_render or {}
-        item = msgspec.structs.replace(item, name_render=name_render, rec_reason="", track_id="", follow_time="")
-    return encode_marks(item)
+    if name_render is not None:
+        item = msgspec.structs.replace(item, name_render=rendered, rec_reason="", track_id="", follow_time="")
+    return item_end(item)
+
+
+_marks = lru_cache(_TEXTS_REMEMBERED)(Marks)
+
+
+def _relation_vip(membership: Vip) -> RelationVip:
+    return RelationVip(
+        vipType=membership.type,
+        vipDueDate=membership.due_date,
+        dueRemark="",
+        accessStatus=0,
+        vipStatus=membership.status,
+        vipStatusWarn="",
+        themeType=membership.theme_type,
+        label=membership.label,
+        avatar_subscript=membership.avatar_subscript,
+        nickname_color=membership.nickname_color,
+        avatar_subscript_url=membership.avatar_subscript_url,
+    )
+
+
+@lru_cache(_TEXTS_REMEMBERED)
+def _basics(sex: str, rank: int, level: int, face_nft: int, is_senior_member: int, state: AccountState) -> Basics:
+    suspended = state is AccountState.SUSPENDED
+    return Basics(
+        sex=_encode(sex),
+        rank=b"%d" % rank,
+        level=b"%d" % level,
+        face_nft=b"%d" % face_nft,
+        is_senior_member=b"%d" % is_senior_member,
+        silence=b"%d" % suspended,
+        spacesta=b"%d" % (SPACESTA_SUSPENDED if suspended else SPACESTA_NORMAL),
+    )
+
+
+@lru_cache(_TEXTS_REMEMBERED)
+def _birthday(text: str) -> bytes:
+    return _encode(text)
+
+
+def _exact(encoded: bytes) -> bytes:
+    """The same bytes in as much memory as they need: an encoder hands out its buffer, which is larger."""
+    return bytes(memoryview(encoded))
 
 
 class Renderer:
-    """What depends on the settings besides the account: the default avatar and the fields of lists."""
+    """Renders accounts in the era of the settings, and knows the default avatar."""
 
     def __init__(self, settings: Settings) -> None:
-        # Split once: the URL of every account is joined from it.
-        self._default_face = settings.default_face.replace("{public_url}", settings.reached_at()).split("{mid}")
+        parts = settings.default_face.replace("{public_url}", settings.reached_at()).split("{mid}")
+        self._face_parts = parts
+        # Only a URL with one mid in it can be put together in the course of joining a list.
+        self.face_url = (parts[0], parts[1]) if len(parts) == 2 else None  # what one mid leaves
+        self._recent = settings.behaviour.acc_info_recent_fields
         self._recent_items = settings.behaviour.list_recent_fields
+        self._contract_info_empty = settings.behaviour.contract_info_empty
+        self.deleted = self._deleted()
 
     def face(self, account: Account) -> str:
         """The avatar URL: the account's own, verbatim, else the default one."""
-        return account.face or self._face_of(account.mid)
+        return account.face or self._default_face(account.mid)
 
-    def _face_of(self, mid: int) -> str:
-        return str(mid).join(self._default_face)
+    def face_json(self, mid: int, account: RenderedAccount) -> bytes:
+        """The avatar URL of a rendered account, encoded."""
+        return _encode(self._default_face(mid)) if account.face is None else account.face
 
-    def item_account(self, account: Account | None) -> ItemAccount:
-        """The account's part of a list item; None stands for a deleted account. Contract: 5.2, 5.3."""
-        if account is None:
-            names = encode_names(DELETED_NAME, self._face_of(0), "", 0)
-            return ItemAccount(names, _item_marks(None, None, "", "{}" if self._recent_items else None))
-        decorated = (account.decorations or "{}") if self._recent_items else None
-        return ItemAccount(
-            encode_names(account.name, self.face(account), account.sign, account.face_nft),
-            _item_marks(account.official, account.vip, account.nft_icon, decorated),
+    def account(self, seen: SeenAccount | None, *, whole: bool = True) -> RenderedAccount:
+        """An account as everyone but itself sees it; None stands for a deleted one. Contract: 5.2.
+
+        Unless it has to be `whole`, long decorations are left out, which its marks then say: lists do not show them.
+        """
+        if seen is None:
+            return self.deleted
+        account = seen.account
+        return self._rendered(account, seen.state, "" if seen.hides_birthday else account.birthday, whole)
+
+    def abridged(self, account: RenderedAccount) -> RenderedAccount:
+        """A whole account without its decorations if they are long."""
+        text = account.marks.decorations
+        if text is None or len(text) <= _DECORATIONS_KEPT:
+            return account
+        marks = account.marks
+        short = _marks(marks.official, marks.official_verify, marks.vip, marks.card_vip, marks.item_end, None, False)
+        return msgspec.structs.replace(account, marks=short)
+
+    def own_account(self, account: Account, state: AccountState) -> RenderedAccount:
+        """An account as it sees itself."""
+        return self._rendered(account, state, account.birthday, whole=True)
+
+    def group_item(self, mid: int, seen: SeenAccount | None) -> GroupItem:
+        """An account as a member of a group. Contract: 8.3."""
+        account = Account(0, DELETED_NAME) if seen is None else seen.account
+        shown = _decode_decorations(account.decorations or "{}")
+        item = GroupItem(
+            mid=mid,
+            contract_info=EMPTY_CONTRACT if self._contract_info_empty else NO_CONTRACT,
+            uname=account.name,
+            face=self.face(account),
+            sign=account.sign,
+            face_nft=account.face_nft,
+            official_verify=_verify(_mark(account.official)),
+            vip=_relation_vip(in_era(_membership(account.vip), recent=False)),
+            live=Live(shown.live_room.liveStatus, shown.live_room.url),
+            nft_icon=account.nft_icon,
         )
+        if not self._recent_items:
+            return item
+        return msgspec.structs.replace(
+            item, name_render=shown.name_render or {}, rec_reason="", track_id="", follow_time=""
+        )
+
+    def _rendered(self, account: Account, state: AccountState, birthday: str, whole: bool) -> RenderedAccount:
+        if account.face:
+            face: bytes | None = _encode(account.face)
+        else:
+            face = None if self.face_url else _encode(self._default_face(account.mid))
+        text = account.decorations
+        decorations = None if text is None else text.encode()
+        complete = whole or decorations is None or len(decorations) <= _DECORATIONS_KEPT
+        official, verify = _official(account.official)
+        vip, card_vip, relation_vip = _vip(account.vip, self._recent)
+        return RenderedAccount(
+            name=_exact(_encode(account.name)),
+            face=face,
+            sign=_exact(_encode(account.sign)) if account.sign else b'""',
+            birthday=_birthday(birthday),
+            basics=_basics(account.sex, account.rank, account.level, account.face_nft, account.is_senior_member, state),
+            marks=_marks(
+                official,
+                verify,
+                vip,
+                card_vip,
+                _item_end(verify, relation_vip, account.nft_icon, account.face_nft, self._name_render(text)),
+                decorations if complete else None,
+                complete,
+            ),
+        )
+
+    def _name_render(self, text: str | None) -> bytes | None:
+        """How lists render the name; None where they have no such field."""
+        if not self._recent_items:
+            return None
+        return b"{}" if text is None else bytes(_decode_members(text).get("name_render", b"{}"))
+
+    def _default_face(self, mid: int) -> str:
+        return str(mid).join(self._face_parts)
+
+    def _deleted(self) -> RenderedAccount:
+        account = Account(0, DELETED_NAME, face=self._default_face(0))
+        return self.own_account(account, AccountState.NORMAL)

@@ -7,13 +7,15 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from multiprocessing.synchronize import Semaphore
 from typing import Any
 
 import msgspec
 
+from upspace.server.limits import Limits, Table
 from upspace.server.rsgi import RsgiDoor
 from upspace.server.settings import Settings
 from upspace.store import open_store
@@ -61,6 +63,7 @@ def serve(settings: Settings, on_ready: Callable[[Settings], None]) -> None:
             workers=settings.workers,
             loop=Loops.uvloop,
             websockets=False,
+            respawn_failed_workers=True,
             log_level=LogLevels.warning,
             log_dictconfig=_LOGGING,
         )
@@ -75,10 +78,21 @@ def serve(settings: Settings, on_ready: Callable[[Settings], None]) -> None:
         announcer = threading.Thread(target=_announce, args=(settings, ready, stopped, on_ready), daemon=True)
         announcer.start()
         try:
-            server.serve(target_loader=partial(_load_door, settings, ready), wrap_loader=False)
+            with _limits_table(settings) as table:
+                server.serve(target_loader=partial(_load_door, settings, ready, table), wrap_loader=False)
         finally:
             stopped.set()
             ready.release()
+
+
+@contextmanager
+def _limits_table(settings: Settings) -> Iterator[str | None]:
+    """The file in which all workers count requests; None where nothing is limited."""
+    if settings.limits() == Limits():
+        yield None
+        return
+    with closing(Table.create()) as table:
+        yield table.path
 
 
 async def _check_store(settings: Settings) -> None:
@@ -130,12 +144,12 @@ def _announce(
         on_ready(settings)
 
 
-def _load_door(settings: Settings, ready: Semaphore) -> Any:
+def _load_door(settings: Settings, ready: Semaphore, table: str | None) -> Any:
     """Runs in each worker."""
     # A terminal sends SIGINT to every process of its group. The parent alone acts on it and stops the workers; a
     # worker that got both signals could hang. Blocked, as Granian would replace a handler.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    return RsgiDoor(settings, ready.release, _leave)
+    return RsgiDoor(settings, table, ready.release, _leave)
 
 
 def _leave() -> None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from upspace.server.listing import ItemAccounts
-from upspace.server.render import Renderer
+from upspace.server.known import KnownAccounts
+from upspace.server.render import Renderer, decorate
 from upspace.server.settings import Settings
 from upspace.store.interface import Store
-from upspace.wire.relations import ItemEncoder
+from upspace.wire.splice import CardEncoder, InfoEncoder, ItemEncoder
 
 
 class Service:
@@ -15,7 +15,12 @@ class Service:
     def __init__(self, store: Store, settings: Settings, clock: Callable[[], float]) -> None:
         self.store = store
         self.behaviour = settings.behaviour
+        self.quotas = settings.quotas
         self.clock = clock
         self.renderer = Renderer(settings)
-        self.item_accounts = ItemAccounts(store, self.renderer.item_account, settings.account_cache_mb * 1_000_000)
-        self.items = ItemEncoder(contract_info_empty=settings.behaviour.contract_info_empty)
+        self.accounts = KnownAccounts(store, self.renderer, settings.account_cache_mb * 1_000_000)
+        self.infos = InfoEncoder(decorate, recent=settings.behaviour.acc_info_recent_fields)
+        self.cards = CardEncoder(decorate)
+        self.items = ItemEncoder(
+            self.renderer.face_url or ("", ""), contract_info_empty=settings.behaviour.contract_info_empty
+        )

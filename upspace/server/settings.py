@@ -5,12 +5,15 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-from upspace.wire.profiles import PROFILES, SEED, Behaviour
+from upspace.server.limits import Limits, parse_limit
+from upspace.wire.profiles import PROFILES, SEED, Behaviour, Quotas
 
 ENVIRONMENT_PREFIX = "UPSPACE_"
 
 # Who listens everywhere is reached at loopback, as far as the server itself can know.
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared with, not bound to
+
+_ADMIN_TOKEN_MIN = 16
 
 
 class SettingsError(Exception):
@@ -33,9 +36,40 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(description="avatar of accounts without one; {public_url} and {mid} stand for what they say"),
     ] = "{public_url}/-/faces/{mid}.svg"
     account_cache_mb: Annotated[
-        int, Meta(ge=0, le=1_000_000, description="memory of each worker for accounts in list pages, in megabytes")
-    ] = 32
+        int, Meta(ge=0, le=1_000_000, description="memory of each worker for accounts in replies, in megabytes")
+    ] = 52
+    limit_viewer_reads: Annotated[
+        str, Meta(description="reads of one viewer: N/S is N requests within S seconds; empty is no limit")
+    ] = ""
+    limit_viewer_writes: Annotated[str, Meta(description="writes of one viewer, in the same form")] = ""
+    limit_address_reads: Annotated[str, Meta(description="reads from one address, in the same form")] = ""
+    limit_address_writes: Annotated[str, Meta(description="writes from one address, in the same form")] = ""
+    trust_forwarded: Annotated[
+        bool,
+        Meta(description="behind a proxy of your own: the address is the last one in X-Forwarded-For"),
+    ] = False
+    admin_token: Annotated[
+        str,
+        Meta(
+            description="opens /-/admin/ to whoever carries it, at least 16 characters; "
+            "the environment variable keeps it out of the process list"
+        ),
+    ] = ""
     behaviour: Behaviour = SEED
+    quotas: Quotas = Quotas()
+
+    def __repr__(self) -> str:
+        """All but the admin token: whoever logs the settings must not log that."""
+        return Struct.__repr__(msgspec.structs.replace(self, admin_token="*" * bool(self.admin_token)))
+
+    def limits(self) -> Limits:
+        """The rate limits. Raises ValueError if one is not in the form N/S."""
+        return Limits(
+            viewer_reads=parse_limit(self.limit_viewer_reads),
+            viewer_writes=parse_limit(self.limit_viewer_writes),
+            address_reads=parse_limit(self.limit_address_reads),
+            address_writes=parse_limit(self.limit_address_writes),
+        )
 
     def reached_at(self) -> str:
         """The URL that stands for {public_url}, without a slash at its end."""
@@ -77,6 +111,11 @@ def declared(of: type[Struct]) -> list[Setting]:
     return settings
 
 
+def all_settings() -> list[Setting]:
+    """Every setting there is: how to serve, the switches of the behaviour profile, and the limits of accounts."""
+    return [setting for of in (Settings, Behaviour, Quotas) for setting in declared(of)]
+
+
 def build_settings(given: dict[str, Any]) -> Settings:
     """Settings from values by name, None standing for "not given"; switches come on top of the profile.
 
@@ -87,8 +126,10 @@ def build_settings(given: dict[str, Any]) -> Settings:
     if profile not in PROFILES:
         raise SettingsError(f"profile: {profile!r} is not one of {', '.join(PROFILES)}")
     switches = {name: values.pop(name) for name in Behaviour.__struct_fields__ if name in values}
+    quotas = {name: values.pop(name) for name in Quotas.__struct_fields__ if name in values}
     try:
         behaviour = msgspec.structs.replace(PROFILES[profile], **switches)
+        values["quotas"] = msgspec.convert(quotas, Quotas)
         values["behaviour"] = msgspec.convert(msgspec.to_builtins(behaviour), Behaviour)
         settings = msgspec.convert(values, Settings)
     except msgspec.ValidationError as error:
@@ -96,6 +137,21 @@ def build_settings(given: dict[str, Any]) -> Settings:
         raise SettingsError(f"{where.rstrip('`') or 'settings'}: {text[0].lower()}{text[1:]}") from None
     if set(settings.default_face.replace("{public_url}", "").replace("{mid}", "")) & {"{", "}"}:
         raise SettingsError("default_face: only {public_url} and {mid} may stand in braces")
+    for name in ("limit_viewer_reads", "limit_viewer_writes", "limit_address_reads", "limit_address_writes"):
+        try:
+            parse_limit(getattr(settings, name))
+        except ValueError as error:
+            raise SettingsError(f"{name}: {error}") from None
+    if "admin_token" in values:
+        _check_admin_token(settings.admin_token)
     if settings.workers > 1 and settings.store == "sqlite://":
         raise SettingsError("workers: a store in memory belongs to one process: give it a file, or one worker")
     return settings
+
+
+def _check_admin_token(token: str) -> None:
+    """Raise SettingsError, which does not repeat it, for a token that is easily guessed or fits in no header."""
+    if len(token) < _ADMIN_TOKEN_MIN:
+        raise SettingsError(f"admin_token: it must have at least {_ADMIN_TOKEN_MIN} characters")
+    if not all("!" <= character <= "~" for character in token):
+        raise SettingsError("admin_token: only visible ASCII characters may stand in it, and no spaces")

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from hashlib import sha256
+from hmac import compare_digest
+from typing import NamedTuple
 
 from upspace.server.http import Request
+from upspace.wire.errors import CsrfError
 
 
 def token_digest(token: str) -> bytes:
@@ -19,19 +22,43 @@ def csrf_of(token: str) -> str:
     return sha256(b"csrf:" + token.encode()).hexdigest()[:32]
 
 
-def presented_token(request: Request, query: Mapping[str, str]) -> str | None:
-    """The token that came along, the first of: Authorization, `access_key`, cookie SESSDATA."""
+class Credential(NamedTuple):
+    """A token that came along. A browser sends cookies by itself, so `by_cookie` asks for a CSRF value on writes."""
+
+    token: str
+    by_cookie: bool
+
+
+def bearer_token(request: Request) -> str | None:
+    """The token in the header Authorization."""
     authorization = request.header("authorization")
     if authorization:
-        scheme, _, bearer = authorization.partition(" ")
-        if scheme.lower() == "bearer" and bearer.strip():
-            return bearer.strip()
-    if token := query.get("access_key"):
-        return token
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() == "bearer":
+            return token.strip() or None
+    return None
+
+
+def presented(request: Request, parameters: Mapping[str, str]) -> Credential | None:
+    """The first of: Authorization, parameter `access_key`, cookie SESSDATA."""
+    if token := bearer_token(request):
+        return Credential(token, by_cookie=False)
+    if token := parameters.get("access_key"):
+        return Credential(token, by_cookie=False)
     cookies = request.header("cookie")
     if cookies and "SESSDATA" in cookies:
-        return _session_cookie(cookies)
+        session = _session_cookie(cookies)
+        return None if session is None else Credential(session, by_cookie=True)
     return None
+
+
+def check_csrf(credential: Credential, parameters: Mapping[str, str]) -> None:
+    """Raise CsrfError unless the CSRF value of the token came along with a cookie; other credentials need none."""
+    if not credential.by_cookie:
+        return
+    given = parameters.get("csrf") or parameters.get("csrf_token") or ""
+    if not compare_digest(given.encode(), csrf_of(credential.token).encode()):
+        raise CsrfError
 
 
 def _session_cookie(header: str) -> str | None:

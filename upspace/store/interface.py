@@ -3,10 +3,31 @@
 A store knows no HTTP and no wire codes. Every method may raise StoreUnavailableError or StoreTimeoutError.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from upspace.model import Account, Listed, Page, Profile, Relation, Standing, Token, Upstat, Viewer, Window
+from msgspec import Struct
+
+from upspace.model import (
+    Account,
+    Change,
+    Counters,
+    Figures,
+    Group,
+    Listed,
+    Listing,
+    Membership,
+    Page,
+    Pair,
+    Profile,
+    Relation,
+    SeenAccount,
+    Standing,
+    Token,
+    Upstat,
+    Viewer,
+    Window,
+)
 
 
 class StoreError(Exception):
@@ -41,8 +62,37 @@ class UnknownAccountsError(StoreError):
     """Relations name accounts that the store does not hold."""
 
 
+class Finding(Struct, frozen=True, gc=False):
+    """One fact that does not agree with the others, said in `text`, which names the accounts.
+
+    `mid` is the account that it stands with, `kind` a name in `upspace.store.findings`. `mended` is True if it has
+    been mended, None if a repair would mend it, False if only a person can tell what is right.
+    """
+
+    kind: str
+    mid: int
+    text: str
+    mended: bool | None
+
+
+class Progress(Struct, frozen=True, gc=False):
+    """How many accounts have been checked, of how many, deleted ones among them."""
+
+    done: int
+    total: int
+
+
 Decide = Callable[[Profile | None], Profile]
 """A rule that gets an account as it stands, None if unknown, and returns what it shall be."""
+
+DecidePair = Callable[[Pair], Change]
+"""A rule that gets two accounts as they stand and returns the pair as it shall be."""
+
+DecideGroups = Callable[[Sequence[Group]], str]
+"""A rule that gets the own groups of an account, oldest first, and returns the name that one of them shall have."""
+
+DecideMembers = Callable[[Membership], Mapping[int, tuple[int, ...]]]
+"""A rule that gets relations and groups as they stand and returns the groups that each account shall be in."""
 
 
 class Store(Protocol):
@@ -64,7 +114,7 @@ class Store(Protocol):
         """One account with its totals; None if it is unknown or deleted. Contract: 6.2."""
         ...
 
-    async def accounts(self, mids: Collection[int]) -> dict[int, Account]:
+    async def accounts(self, mids: Collection[int]) -> dict[int, SeenAccount]:
         """Many accounts by mid in one query; those unknown or deleted are left out."""
         ...
 
@@ -72,8 +122,20 @@ class Store(Protocol):
         """State, privacy flags and counters; None if the account was never known. Contract: 5.1, 5.2."""
         ...
 
+    async def counters(self, mid: int) -> Counters | None:
+        """The counters alone; None if the account was never known. Contract: 6.4."""
+        ...
+
+    async def figures(self, mid: int) -> Figures | None:
+        """Counters and totals; None if the account is unknown or deleted. Contract: 6.2."""
+        ...
+
     async def upstat(self, mid: int) -> Upstat | None:
         """The totals of an uploader; None if unknown or deleted. Contract: 6.3."""
+        ...
+
+    async def newest_change(self) -> int:
+        """The number of the newest change of any account; 0 before the first."""
         ...
 
     async def changed_accounts(self, since: int) -> tuple[int, Sequence[int] | None]:
@@ -87,14 +149,14 @@ class Store(Protocol):
     # Reads of relations
 
     async def followers(self, vmid: int, window: Window) -> Page:
-        """The accounts that follow `vmid`, ordered by (mtime, mid), and its standing. Contract: 5.4, 6.5.
+        """The accounts that follow `vmid`, ordered by (mtime, mid), and its owner. Contract: 5.4, 6.5.
 
         One query, as all of it is stored with one owner.
         """
         ...
 
     async def followings(self, vmid: int, window: Window, special_first: bool = False) -> Page:
-        """The accounts that `vmid` follows, ordered by (mtime, mid), and its standing. Contract: 5.4, 6.6.
+        """The accounts that `vmid` follows, ordered by (mtime, mid), and its owner. Contract: 5.4, 6.6.
 
         With `special_first`, those in group -10 come before the others, each part in the order asked for.
         """
@@ -106,6 +168,72 @@ class Store(Protocol):
 
     async def relations(self, owner: int, others: Collection[int]) -> dict[int, Relation]:
         """The relations of `owner` to `others` in one query, keyed by mid; none is left out but absent ones."""
+        ...
+
+    async def whispers(self, owner: int, window: Window) -> Listing:
+        """The accounts that `owner` whispers, newest first. Contract: 7."""
+        ...
+
+    async def blacks(self, owner: int, window: Window) -> Listing:
+        """The accounts that `owner` has blocked, newest first; `total` is the `black` counter. Contract: 7."""
+        ...
+
+    async def friends(self, owner: int, window: Window) -> Listing:
+        """The accounts with which `owner` is mutual, newest first. Contract: 7."""
+        ...
+
+    async def same_followings(self, owner: int, vmid: int, window: Window) -> Listing:
+        """Whom both follow, ordered by when `owner` did, newest first. Contract: 7."""
+        ...
+
+    async def search_followings(self, vmid: int, text: str, nameless: bool, window: Window) -> Listing:
+        """Followings of `vmid` whose name holds `text`, both case-folded, newest first; `total` counts all of them.
+
+        Deleted accounts have no name: `nameless` says whether they match. Contract: 7.
+        """
+        ...
+
+    async def group_members(self, owner: int, group_id: int, window: Window, special_first: bool = False) -> Listing:
+        """The followed accounts in an own group or in -10, newest first; 0 gives those in no group. Contract: 8.3."""
+        ...
+
+    # Groups
+
+    async def groups(self, owner: int) -> list[Group]:
+        """The own groups of an account, oldest first. Contract: 8.3."""
+        ...
+
+    async def group_counts(self, owner: int) -> dict[int, int]:
+        """How many followed accounts are in each own group, in -10, and in none (0); empty ones are left out."""
+        ...
+
+    # Writes of relations and groups. Concurrent ones are committed together; each returns once it is on disk.
+
+    async def change_relations(self, owner: int, others: Sequence[int], decide: DecidePair) -> dict[int, Exception]:
+        """Let `decide` say what each pair of `owner` and one of `others` shall be, in their order, and write that.
+
+        What `decide` raises for a pair leaves that pair as it is and is returned under its mid. Lists, groups,
+        mutual states and counters of both sides change with a pair, or nothing does. Contract: 5.1, 8.1, 8.2.
+        """
+        ...
+
+    async def create_group(self, owner: int, decide: DecideGroups) -> int:
+        """Add a group with the name that `decide` gives; its id, never used before.
+
+        This and the next three raise what `decide` raises, and AccountDeletedError if the owner is gone.
+        """
+        ...
+
+    async def rename_group(self, owner: int, group_id: int, decide: DecideGroups) -> None:
+        """Give a group the name that `decide` gives."""
+        ...
+
+    async def delete_group(self, owner: int, group_id: int) -> bool:
+        """Remove a group and its members' places in it; False if the owner has no such group."""
+        ...
+
+    async def change_members(self, owner: int, others: Sequence[int], decide: DecideMembers) -> None:
+        """Put accounts into the groups that `decide` gives, all or none."""
         ...
 
     # Identity
@@ -156,4 +284,14 @@ class Store(Protocol):
 
     async def mark(self, name: str) -> str | None:
         """The value of a mark that a load left; None without one."""
+        ...
+
+    # Care
+
+    def check(self, *, repair: bool) -> AsyncGenerator[Finding | Progress, None]:
+        """Whether stored facts agree as contract 5.1, 5.2 and 8.3 say: what does not, and how far it has come.
+
+        The last value is the progress when all is done. With `repair`, what follows from the rest is mended. Others
+        read and write meanwhile. Whoever does not read to the end closes the iterator.
+        """
         ...

@@ -1,6 +1,7 @@
 """The envelope around every reply (contract, section 2), and its JSONP form."""
 
 import re
+from typing import Any
 
 import msgspec
 
@@ -23,12 +24,12 @@ _UNSAFE = (
 )
 
 
-def success(data: msgspec.Struct | bytes) -> bytes:
+def success(data: Any) -> bytes:
     """The envelope of code 0 around `data`: a reply object, or bytes that are its JSON already."""
     return b"".join((_SUCCESS, data if isinstance(data, bytes) else _encode(data), b"}"))
 
 
-def answer(code: int, message: str, data: msgspec.Struct | None = None) -> bytes:
+def answer(code: int, message: str, data: Any = None) -> bytes:
     """An envelope with any code and message; without `data` the key is absent."""
     parts = [b'{"code":%d,"message":' % code, _encode(message), b',"ttl":1']
     if data is not None:

@@ -4,6 +4,7 @@ The server turns a raised class into an envelope; a client raises the same class
 injection may send have their rows too, so that a client can name what it receives.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from msgspec import Struct
@@ -61,7 +62,7 @@ class IllegalAccessError(ContractError, code=-401, message="非法访问"):
 
 
 class ForbiddenError(ContractError, code=-403, message="访问权限不足"):
-    """Fault injection only."""
+    """Fault injection, and the admin interface without its token (HTTP 403)."""
 
 
 class NotFoundError(ContractError, code=-404, message="啥都木有"):
@@ -69,7 +70,11 @@ class NotFoundError(ContractError, code=-404, message="啥都木有"):
 
 
 class MethodNotAllowedError(ContractError, code=-405, message="不支持该方法", status=405):
-    """The path is known, the method is wrong."""
+    """The path is known, the method is wrong; `allowed` are those that are right."""
+
+    def __init__(self, allowed: Iterable[str] = ()) -> None:
+        super().__init__()
+        self.allowed = sorted(allowed)
 
 
 class InterceptedError(ContractError, code=-412, message="请求被拦截", status=412):
@@ -93,7 +98,11 @@ class TooFrequentError(ContractError, code=-509, message="请求过于频繁，�
 
 
 class RateLimitedError(ContractError, code=-799, message="请求过于频繁，请稍后再试"):
-    """The server's own rate limiter."""
+    """The server's own rate limiter; `retry_after_s` is in how many whole seconds it would be granted."""
+
+    def __init__(self, retry_after_s: int = 1) -> None:
+        super().__init__()
+        self.retry_after_s = retry_after_s
 
 
 class SelfTargetError(ContractError, code=22001, message="不能对自己进行此操作"):

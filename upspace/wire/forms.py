@@ -10,11 +10,22 @@ from urllib.parse import unquote_plus
 
 from msgspec import Struct
 
-from upspace.wire.codes import MID_MAX, PN_MAX, PS_MAX
+from upspace.wire.codes import (
+    ACT_FOLLOW,
+    ACT_REMOVE_FOLLOWER,
+    BATCH_ACTS,
+    MID_MAX,
+    PN_MAX,
+    PS_MAX,
+    RE_SRC_MAX,
+)
 from upspace.wire.errors import BadRequestError
+from upspace.wire.profiles import Quotas
 
 T = TypeVar("T")
 P = TypeVar("P", bound=Struct)
+
+_DEFAULT_QUOTAS = Quotas()
 
 # More digits than any bound of the contract has. Longer texts are never handed to int(), which takes
 # quadratic time and refuses beyond 4300 digits.
@@ -25,13 +36,15 @@ _BEYOND_EVERY_BOUND = 10**_DIGITS_MAX
 class Form(Struct, Generic[T], frozen=True):
     """How one parameter is read, and how the OpenAPI document describes it.
 
-    `read` gets the text as sent, None when the parameter is absent, and raises BadRequestError.
+    `read` gets the text as sent, None when the parameter is absent, and raises BadRequestError. `limit` names the
+    setting in `Quotas` that says how many values a list may have.
     """
 
     name: str
     read: Callable[[str | None], T]
     schema: dict[str, Any]
     required: bool = False
+    limit: str = ""
 
 
 def parse_query(text: str) -> dict[str, str]:
@@ -91,6 +104,62 @@ def read_ps(text: str | None) -> int | None:
     return min(value, PS_MAX) if value >= 1 else None
 
 
+def read_optional_pn(text: str | None) -> int | None:
+    """Form `pn` where absence has a meaning of its own."""
+    return read_pn(text) if text else None
+
+
+def read_mids(text: str | None) -> tuple[int, ...]:
+    """Contract form `mids`: duplicates collapse onto the first."""
+    if not text:
+        raise BadRequestError("no mids")
+    return tuple(dict.fromkeys(map(read_mid, text.split(","))))
+
+
+def _bounded(text: str | None, low: int, high: int) -> int:
+    value = _integer(text) if text else None
+    if value is None or not low <= value <= high:
+        raise BadRequestError(f"not an integer from {low} to {high}: {text and text[:40]!r}")
+    return value
+
+
+def read_act(text: str | None) -> int:
+    """The acts of contract 8.1."""
+    return _bounded(text, ACT_FOLLOW, ACT_REMOVE_FOLLOWER)
+
+
+def read_batch_act(text: str | None) -> int:
+    """The two acts of contract 8.2: follow and block."""
+    act = read_act(text)
+    if act not in BATCH_ACTS:
+        raise BadRequestError(f"not an act for a batch: {act}")
+    return act
+
+
+def read_re_src(text: str | None) -> int:
+    """Where an act was made; 0 when absent or empty."""
+    return _bounded(text, 0, RE_SRC_MAX) if text else 0
+
+
+def read_group_id(text: str | None) -> int:
+    """The id of a group, built-in ones included. No group has an id near the bounds that it is kept within."""
+    if not text:
+        raise BadRequestError("a group id is missing")
+    return min(max(_integer(text), -MID_MAX), MID_MAX)
+
+
+def read_group_ids(text: str | None) -> tuple[int, ...]:
+    """Ids of groups joined by commas; duplicates collapse onto the first."""
+    return tuple(dict.fromkeys(map(read_group_id, (text or "").split(","))))
+
+
+def read_required_text(text: str | None) -> str:
+    """A free text that must be there."""
+    if not text:
+        raise BadRequestError("a text is missing")
+    return text
+
+
 _TRUE = frozenset(("1", "t", "T", "true", "True", "TRUE"))
 _FALSE = frozenset(("", "0", "f", "F", "false", "False", "FALSE"))
 
@@ -136,7 +205,18 @@ PN = Form("pn", read_pn, {"type": "integer", "maximum": PN_MAX, "default": 1})
 PS = Form("ps", read_ps, {"type": "integer", "description": f"at most {PS_MAX}; a larger value acts as {PS_MAX}"})
 BOOL = Form("bool", read_bool, {"type": "string", "enum": sorted(_TRUE | _FALSE), "default": "0"})
 ORDER = Form("order", read_ascending, {"type": "string", "default": "desc", "examples": ["desc", "asc"]})
+OPTIONAL_PN = Form("pn", read_optional_pn, {"type": "integer", "maximum": PN_MAX})
+REQUIRED_TEXT = Form("required str", read_required_text, {"type": "string", "minLength": 1}, required=True)
+ACT = Form("act", read_act, {"type": "integer", "minimum": ACT_FOLLOW, "maximum": ACT_REMOVE_FOLLOWER}, required=True)
+BATCH_ACT = Form("batch act", read_batch_act, {"type": "integer", "enum": list(BATCH_ACTS)}, required=True)
+RE_SRC = Form("re_src", read_re_src, {"type": "integer", "minimum": 0, "maximum": RE_SRC_MAX, "default": 0})
+GROUP_ID = Form("group id", read_group_id, {"type": "integer", "format": "int64"}, required=True)
+GROUP_IDS = Form("group ids", read_group_ids, {"type": "string", "pattern": "^-?[0-9]+(,-?[0-9]+)*$"}, required=True)
 TEXT = Form("str", read_text, {"type": "string"})
+_MIDS_SCHEMA = {"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$"}
+RELATIONS_MIDS = Form("mids", read_mids, _MIDS_SCHEMA, required=True, limit="max_relations_fids")
+BATCH_MIDS = Form("mids", read_mids, _MIDS_SCHEMA, required=True, limit="max_batch_fids")
+GROUP_MIDS = Form("mids", read_mids, _MIDS_SCHEMA, required=True, limit="max_group_fids")
 CURSOR = Form("offset", read_cursor, {"type": "string", "pattern": "^([0-9]+:[0-9]+)?$"})
 
 
@@ -149,13 +229,13 @@ def form_of(hint: Any) -> Form[Any]:
     raise TypeError(f"a parameter field needs a Form: {hint!r}")
 
 
-def decoder(parameters: type[P]) -> Callable[[Mapping[str, str]], P]:
+def decoder(parameters: type[P], quotas: Quotas = _DEFAULT_QUOTAS) -> Callable[[Mapping[str, str]], P]:
     """A function that reads the fields of `parameters` out of a parsed query, in order of the fields.
 
-    It raises BadRequestError for the first field whose form refuses its text.
+    It raises BadRequestError for the first field whose form refuses its text, or which has more values than `quotas`.
     """
     hints = get_type_hints(parameters, include_extras=True)
-    readers = [(name, form_of(hints[name]).read) for name in parameters.__struct_fields__]
+    readers = [(name, _reader(form_of(hints[name]), quotas)) for name in parameters.__struct_fields__]
 
     if len(readers) == 1:
         ((only, read_only),) = readers
@@ -166,3 +246,17 @@ def decoder(parameters: type[P]) -> Callable[[Mapping[str, str]], P]:
         return parameters(*[read(get(name)) for name, read in readers])
 
     return decode
+
+
+def _reader(form: Form[Any], quotas: Quotas) -> Callable[[str | None], Any]:
+    if not form.limit:
+        return form.read
+    most = getattr(quotas, form.limit)
+
+    def read(text: str | None) -> Any:
+        values = form.read(text)
+        if len(values) > most:
+            raise BadRequestError(f"more than {most} values")
+        return values
+
+    return read

@@ -16,10 +16,11 @@ _LIST_CODES = (22007, 22115, 22118)
 
 def build_openapi(version: str) -> dict[str, Any]:
     """The document as plain values: every path and alias, parameter bounds, replies with their envelopes."""
-    replies = list(dict.fromkeys(reply for endpoint in ENDPOINTS for reply in endpoint.replies))
+    replies = [reply for endpoint in ENDPOINTS for reply in endpoint.replies]
     _, schemas = msgspec.json.schema_components(replies, ref_template=_REF)
+    structs = [struct for reply in replies for struct in _structs_in(reply)]
     for name, schema in schemas.items():
-        _complete(schema, _struct_named(name, replies))
+        _complete(schema, _struct_named(name, structs))
     schemas["Failure"] = _failure()
     return {
         "openapi": "3.1.0",
@@ -53,12 +54,31 @@ def _path_item(endpoint: Endpoint, path: str) -> dict[str, Any]:
             "default": {"description": "A fault", "content": _json({"$ref": _REF.format(name="Failure")})},
         },
     }
-    if endpoint.method == "POST":
+    if endpoint.write:
+        operation["requestBody"] = _form_body(endpoint)
+    elif endpoint.method == "POST":
         operation["requestBody"] = {"content": {"application/json": {"schema": {}}}}
     return {endpoint.method.lower(): operation}
 
 
+def _form_body(endpoint: Endpoint) -> dict[str, Any]:
+    """The parameters of a write, in the body. Each may stand in the query string instead."""
+    forms = {name: form_of(hint) for name, hint in get_type_hints(endpoint.parameters, include_extras=True).items()}
+    properties = {name: form.schema for name, form in forms.items()}
+    csrf = {"type": "string", "description": "asked for with the cookie SESSDATA; csrf_token is its other name"}
+    schema = {
+        "type": "object",
+        "properties": {**properties, "csrf": csrf},
+        "required": [name for name, form in forms.items() if form.required],
+    }
+    return {
+        "content": {kind: {"schema": schema} for kind in ("application/x-www-form-urlencoded", "multipart/form-data")}
+    }
+
+
 def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    if endpoint.write:
+        return []
     parameters = []
     for name, hint in get_type_hints(endpoint.parameters, include_extras=True).items():
         form = form_of(hint)
@@ -77,16 +97,18 @@ def _security(login: Login) -> list[dict[str, list[str]]]:
 
 
 def _envelopes(endpoint: Endpoint) -> dict[str, Any]:
-    data = [{"$ref": _REF.format(name=reply.__name__)} for reply in endpoint.replies]
+    data, _ = msgspec.json.schema_components(endpoint.replies, ref_template=_REF)
+    properties: dict[str, Any] = {
+        "code": {"const": 0},
+        "message": {"const": endpoint.message},
+        "ttl": {"const": 1},
+    }
+    if data:
+        properties["data"] = data[0] if len(data) == 1 else {"anyOf": list(data)}
     success = {
         "type": "object",
-        "properties": {
-            "code": {"const": 0},
-            "message": {"const": endpoint.message},
-            "ttl": {"const": 1},
-            "data": data[0] if len(data) == 1 else {"anyOf": data},
-        },
-        "required": ["code", "message", "ttl", "data"],
+        "properties": properties,
+        "required": list(properties),
         "additionalProperties": False,
     }
     return {"oneOf": [success, {"$ref": _REF.format(name="Failure")}]}

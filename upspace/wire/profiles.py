@@ -25,12 +25,23 @@ class Behaviour(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         OthersCap.PAGES
     )
     upstat_needs_login: Annotated[bool, Meta(description="anonymous upstat gets an empty data object")] = False
-    whisper_enabled: Annotated[bool, Meta(description="act=3 (whisper) is accepted, once there are writes")] = True
+    whisper_enabled: Annotated[bool, Meta(description="act=3 (whisper) is accepted")] = True
     acc_info_recent_fields: Annotated[bool, Meta(description="acc/info carries the fields added later")] = False
     contract_info_empty: Annotated[bool, Meta(description="contract_info is {} when nothing is set")] = False
     list_recent_fields: Annotated[
         bool, Meta(description="list items carry name_render, rec_reason, track_id, follow_time")
     ] = False
+
+
+class Quotas(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much an account may have, and how much one request may ask for."""
+
+    max_followings: Annotated[int, Meta(ge=0, description="followings and whispers of an account, together")] = 2000
+    max_blacks: Annotated[int, Meta(ge=0, description="blocks of an account")] = 1000
+    max_groups: Annotated[int, Meta(ge=0, description="own groups of an account")] = 50
+    max_relations_fids: Annotated[int, Meta(ge=1, description="accounts in one request of relations")] = 1000
+    max_batch_fids: Annotated[int, Meta(ge=1, description="accounts in one batch of follows or blocks")] = 50
+    max_group_fids: Annotated[int, Meta(ge=1, description="accounts in one change of group members")] = 50
 
 
 SEED = Behaviour()

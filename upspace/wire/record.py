@@ -31,6 +31,10 @@ from upspace.wire.errors import BadRequestError
 Mid = Annotated[int, Meta(ge=1, le=MID_MAX)]
 Count = Annotated[int, Meta(ge=0, le=MID_MAX)]
 
+# What is read here is read again with every reply that shows it, at a place where the stack may be fuller.
+_LEVELS_MAX = 100
+_TOO_DEEP = f"JSON nested more than {_LEVELS_MAX} levels deep"
+
 
 class State(StrEnum):
     """Contract 5.2. `upspace account delete` makes an account deleted; a record never does."""
@@ -110,6 +114,19 @@ class AccountRecord(Decorations, frozen=True, forbid_unknown_fields=True, omit_d
     statistics: StatisticsRecord = StatisticsRecord()
 
 
+def decode_json(text: str | bytes) -> Any:
+    """The value of a JSON text. Raises BadRequestError that says why it is none, or none that can be kept."""
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise BadRequestError(f"not JSON: {error}") from None
+    except RecursionError:
+        raise BadRequestError(_TOO_DEEP) from None
+    if _is_deeper(value, _LEVELS_MAX):
+        raise BadRequestError(_TOO_DEEP)
+    return value
+
+
 def read_record(value: Any) -> AccountRecord:
     """A record from decoded JSON. Raises BadRequestError that says which field is wrong and why."""
     try:
@@ -118,6 +135,14 @@ def read_record(value: Any) -> AccountRecord:
         raise BadRequestError(str(error)) from None
     _check_known(value, record, "$")
     return record
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether arrays and objects are nested in more than `levels` levels."""
+    if not isinstance(value, (dict, list)):
+        return False
+    parts = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(part, levels - 1) for part in parts)
 
 
 def _check_known(given: Any, read: Any, where: str) -> None:

@@ -1,15 +1,26 @@
-"""Replies about relations: counters and lists (contract, sections 5.3, 6.4 to 6.6 and 9)."""
+"""Replies about relations: counters and lists (contract, sections 5.3, 6.4 to 6.6, 7, 8.1, 8.2 and 9)."""
 
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
 from upspace.wire.accounts import Flag, Label, OfficialVerify
-from upspace.wire.codes import ATTRIBUTE_NONE, GROUP_SPECIAL
-from upspace.wire.forms import CURSOR, MID, ORDER, PN, PS, TEXT, Cursor
-
-_encode = msgspec.json.Encoder().encode
+from upspace.wire.codes import ATTRIBUTE_NONE
+from upspace.wire.forms import (
+    ACT,
+    BATCH_ACT,
+    BATCH_MIDS,
+    CURSOR,
+    MID,
+    OPTIONAL_PN,
+    ORDER,
+    PN,
+    PS,
+    RE_SRC,
+    RELATIONS_MIDS,
+    TEXT,
+    Cursor,
+)
 
 
 class StatParameters(Struct, frozen=True):
@@ -40,6 +51,88 @@ class FansParameters(Struct, frozen=True):
     pn: Annotated[int, PN] = 1
     ps: Annotated[int | None, PS] = None
     offset: Annotated[Cursor | None, CURSOR] = None
+
+
+class TargetParameters(Struct, frozen=True):
+    """The account that the viewer's relation is asked for."""
+
+    fid: Annotated[int, MID]
+
+
+class RelationsParameters(Struct, frozen=True):
+    """The accounts that the viewer's relations are asked for."""
+
+    fids: Annotated[tuple[int, ...], RELATIONS_MIDS]
+
+
+class SearchParameters(Struct, frozen=True):
+    """Which page of the followings of `vmid` whose names hold `name`."""
+
+    vmid: Annotated[int, MID]
+    name: Annotated[str, TEXT] = ""
+    pn: Annotated[int, PN] = 1
+    ps: Annotated[int | None, PS] = None
+
+
+class SameParameters(Struct, frozen=True):
+    """Which page of whom the viewer and `vmid` both follow."""
+
+    vmid: Annotated[int, MID]
+    pn: Annotated[int, PN] = 1
+    ps: Annotated[int | None, PS] = None
+
+
+class PageParameters(Struct, frozen=True):
+    """Which page of a list of the viewer's own."""
+
+    pn: Annotated[int, PN] = 1
+    ps: Annotated[int | None, PS] = None
+
+
+class OptionalPageParameters(Struct, frozen=True):
+    """Which page of a list of the viewer's own; without both the whole list."""
+
+    pn: Annotated[int | None, OPTIONAL_PN] = None
+    ps: Annotated[int | None, PS] = None
+
+
+class ModifyParameters(Struct, frozen=True):
+    """What the viewer does to `fid`. Contract: 8.1."""
+
+    fid: Annotated[int, MID]
+    act: Annotated[int, ACT]
+    re_src: Annotated[int, RE_SRC] = 0
+
+
+class BatchModifyParameters(Struct, frozen=True):
+    """What the viewer does to each of `fids`. Contract: 8.2."""
+
+    fids: Annotated[tuple[int, ...], BATCH_MIDS]
+    act: Annotated[int, BATCH_ACT]
+    re_src: Annotated[int, RE_SRC] = 0
+
+
+class RelationAttribute(Struct, frozen=True):
+    """The relation to one account; without one everything but `mid` is zero or null. Contract: 5.3."""
+
+    mid: int
+    attribute: int = ATTRIBUTE_NONE
+    mtime: int = 0
+    tag: list[int] | None = None
+    special: Flag = 0
+
+
+class MutualAttributes(Struct, frozen=True):
+    """`data` of acc/relation: the viewer's relation to the target, and the target's to the viewer."""
+
+    relation: RelationAttribute
+    be_relation: RelationAttribute
+
+
+class FailedBatch(Struct, frozen=True):
+    """`data` of batch/modify: the members that were refused, in order."""
+
+    failed_fids: list[int]
 
 
 class RelationStat(Struct, frozen=True):
@@ -114,6 +207,20 @@ class RelationList(Struct, frozen=True):
     total: int
 
 
+class FoundList(Struct, frozen=True):
+    """`data` of followings/search. Contract: 7."""
+
+    items: list[RelationItem] = field(name="list")
+    total: int
+
+
+class OwnList(Struct, frozen=True):
+    """`data` of whispers and friends. Contract: 7."""
+
+    items: list[RelationItem] = field(name="list")
+    re_version: int
+
+
 class FansList(Struct, frozen=True):
     """`data` of fans: `offset` continues after the last element. Contract: 9."""
 
@@ -121,64 +228,3 @@ class FansList(Struct, frozen=True):
     offset: str
     re_version: int
     total: int
-
-
-class ItemAccount(Struct, frozen=True, gc=False):
-    """The account's part of an item, encoded: the same in every list the account is in.
-
-    `names` are the members from `uname` to `face_nft`, each account's own. `marks` are the rest with the
-    closing brace; few accounts differ in them, so the bytes can be shared.
-    """
-
-    names: bytes
-    marks: bytes
-
-
-def encode_names(uname: str, face: str, sign: str, face_nft: int) -> bytes:
-    """The first part of ItemAccount."""
-    return b'"uname":%b,"face":%b,"sign":%b,"face_nft":%d,' % (_encode(uname), _encode(face), _encode(sign), face_nft)
-
-
-def encode_marks(item: RelationItem) -> bytes:
-    """The second part of ItemAccount: the JSON of an item from `official_verify` on."""
-    encoded = _encode(item)
-    return encoded[encoded.index(b'"official_verify":') :]
-
-
-class ItemEncoder:
-    """Writes the elements of lists as parts, which `encode_list` joins.
-
-    The account's part is ten times as long as the rest. Encoding it anew for each of the 20 items of a page was
-    half of what a page cost, so a list is spliced from bytes that are there already.
-    """
-
-    def __init__(self, *, contract_info_empty: bool) -> None:
-        contract = _encode(EMPTY_CONTRACT if contract_info_empty else NO_CONTRACT)
-        start = b',{"mid":%d,"attribute":%d,"mtime":%d,"tag":%b,"special":%d,"contract_info":'
-        self._head = start + contract + b","
-        self._head_of_stranger = b',{"mid":%d,"attribute":0,"mtime":%d,"tag":null,"special":0,"contract_info":%b,'
-        self._head_of_stranger = self._head_of_stranger.replace(b"%b", contract)
-
-    def item(
-        self, mid: int, attribute: int, mtime: int, groups: tuple[int, ...], account: ItemAccount
-    ) -> tuple[bytes, bytes, bytes]:
-        """One element; `groups` are the target's groups that the account is in, shown in an own list only."""
-        tag = _encode(groups) if groups else b"null"
-        head = self._head % (mid, attribute, mtime, tag, GROUP_SPECIAL in groups)
-        return head, account.names, account.marks
-
-    def strangers(self, mids: list[int], mtimes: list[int], accounts: list[ItemAccount]) -> list[bytes]:
-        """Elements to which the viewer has no relation: what an anonymous viewer sees."""
-        head = self._head_of_stranger
-        parts: list[bytes] = []
-        for mid, mtime, account in zip(mids, mtimes, accounts, strict=True):
-            parts += (head % (mid, mtime), account.names, account.marks)
-        return parts
-
-
-def encode_list(parts: list[bytes], total: int, offset: str | None = None) -> bytes:
-    """`data` of RelationList, or of FansList when `offset` is given, from the parts of its items."""
-    cursor = b"" if offset is None else b',"offset":"%b"' % offset.encode()
-    if parts:
-        parts[0] = parts[0].removeprefix(b",")
-    return b"".join((b'{"list":[', *parts, b']%b,"re_version":0,"total":%d}' % (cursor, total)))

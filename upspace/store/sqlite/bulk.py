@@ -19,9 +19,19 @@ insert into standing values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (mid) do update set
     state = excluded.state, hides_followings = excluded.hides_followings,
     hides_followers = excluded.hides_followers, hides_birthday = excluded.hides_birthday,
-    counter_mode = excluded.counter_mode, following = excluded.following, whisper = excluded.whisper,
-    black = excluded.black, follower = excluded.follower
+    following = iif(max(standing.counter_mode, excluded.counter_mode), excluded.following, standing.following),
+    whisper = iif(max(standing.counter_mode, excluded.counter_mode), excluded.whisper, standing.whisper),
+    black = iif(max(standing.counter_mode, excluded.counter_mode), excluded.black, standing.black),
+    follower = iif(max(standing.counter_mode, excluded.counter_mode), excluded.follower, standing.follower),
+    counter_mode = excluded.counter_mode
 where standing.state <> 2
+"""
+
+# Counters that are derived already stay right: recounting an account with millions of followers for each change of its
+# name would hold up every other write.
+_TOUCH_UNCOUNTED = """
+insert or ignore into touched
+    select :mid where not exists (select 1 from standing where mid = :mid and counter_mode = 0 and state <> 2)
 """
 
 _PUT_UPSTAT = "insert or replace into upstat values (?, ?, ?, ?, ?, ?)"
@@ -99,6 +109,8 @@ def _put_profiles_txn(db: apsw.Connection, profiles: Iterable[Profile]) -> None:
         mid = account.mid
         if standing.state is AccountState.DELETED:
             raise AccountDeletedError(f"account {mid}: only a deletion makes an account deleted")
+        if standing.counter_mode is CounterMode.DERIVED:
+            db.execute(_TOUCH_UNCOUNTED, {"mid": mid})
         db.execute(
             _PUT_STANDING,
             (
@@ -140,8 +152,6 @@ def _put_profiles_txn(db: apsw.Connection, profiles: Iterable[Profile]) -> None:
             _PUT_UPSTAT,
             (mid, upstat.archive_view, upstat.article_view, upstat.likes, upstat.archive_count, upstat.article_count),
         )
-        if standing.counter_mode is CounterMode.DERIVED:
-            db.execute("insert or ignore into touched values (?)", (mid,))
         if len(mids) < CHANGES_NAMED:
             mids.append(mid)
     named = mids if len(mids) < CHANGES_NAMED else [0]

@@ -19,6 +19,7 @@ _REMOVE = """
 delete from relation where owner = :mid;
 delete from follower where owner = :mid;
 delete from grouped where owner = :mid;
+delete from own_group where owner = :mid;
 delete from account where mid = :mid;
 delete from upstat where mid = :mid;
 update token set revoked = :now where mid = :mid and revoked is null;

@@ -21,16 +21,25 @@ from account join standing using (mid) left join upstat using (mid)
 where account.mid = ?
 
 -- name: accounts
-select json_group_array(json_array(
+select json_group_array(json_array(json_array(
     account.mid, account.name, account.sex, account.face, account.face_nft, account.sign, account.rank, account.level,
     account.coins, account.birthday, account.is_senior_member, account.nft_icon, account.official, account.vip,
-    account.decorations))
-from carray(?) as wanted cross join account on account.mid = wanted.value
+    account.decorations), standing.state, standing.hides_birthday))
+from carray(?) as wanted cross join account on account.mid = wanted.value join standing on standing.mid = wanted.value
 
 -- name: standing
 select standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
     standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
 from standing where mid = ?
+
+-- name: counters
+select following, whisper, black, follower from standing where mid = ?
+
+-- name: figures
+select standing.following, standing.whisper, standing.black, standing.follower,
+    upstat.archive_view, upstat.article_view, upstat.likes, upstat.archive_count, upstat.article_count,
+    (select max(number) from account_change)
+from standing join upstat using (mid) where standing.mid = ?
 
 -- name: upstat
 select archive_view, article_view, likes, archive_count, article_count from upstat where mid = ?
@@ -45,17 +54,15 @@ select max(number) from account_change
 select (select max(number) from account_change), (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from follower where owner = :owner order by mtime desc, other desc limit :size offset :start)),
-    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
-    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
-from (select 1) left join standing on standing.mid = :owner
+    hides_followings, hides_followers, following, follower
+from (select 1) left join standing on mid = :owner
 
 -- name: followers_asc
 select (select max(number) from account_change), (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from follower where owner = :owner order by mtime, other limit :size offset :start)),
-    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
-    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
-from (select 1) left join standing on standing.mid = :owner
+    hides_followings, hides_followers, following, follower
+from (select 1) left join standing on mid = :owner
 
 -- name: followers_after
 select (select max(number) from account_change), (
@@ -63,9 +70,8 @@ select (select max(number) from account_change), (
         select other, mtime from follower
         where owner = :owner and (mtime, other) < (:mtime, :mid)
         order by mtime desc, other desc limit :size offset :start)),
-    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
-    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
-from (select 1) left join standing on standing.mid = :owner
+    hides_followings, hides_followers, following, follower
+from (select 1) left join standing on mid = :owner
 
 -- name: followers_rank
 select count(*) from (select 1 from follower where owner = ? and (mtime, other) >= (?, ?) limit ?)
@@ -76,9 +82,8 @@ select (select max(number) from account_change), (
         select other, mtime from relation
         where owner = :owner and attribute = 2
         order by mtime desc, other desc limit :size offset :start)),
-    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
-    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
-from (select 1) left join standing on standing.mid = :owner
+    hides_followings, hides_followers, following, follower
+from (select 1) left join standing on mid = :owner
 
 -- name: followings_asc
 select (select max(number) from account_change), (
@@ -86,9 +91,8 @@ select (select max(number) from account_change), (
         select other, mtime from relation
         where owner = :owner and attribute = 2
         order by mtime, other limit :size offset :start)),
-    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
-    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
-from (select 1) left join standing on standing.mid = :owner
+    hides_followings, hides_followers, following, follower
+from (select 1) left join standing on mid = :owner
 
 -- name: followings_special_desc
 select (select max(number) from account_change), (
@@ -98,9 +102,8 @@ select (select max(number) from account_change), (
         and grouped.group_id = -10
         where relation.owner = :owner and relation.attribute = 2
         order by grouped.group_id is null, relation.mtime desc, relation.other desc limit :size offset :start)),
-    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
-    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
-from (select 1) left join standing on standing.mid = :owner
+    hides_followings, hides_followers, following, follower
+from (select 1) left join standing on mid = :owner
 
 -- name: followings_special_asc
 select (select max(number) from account_change), (
@@ -110,15 +113,101 @@ select (select max(number) from account_change), (
         and grouped.group_id = -10
         where relation.owner = :owner and relation.attribute = 2
         order by grouped.group_id is null, relation.mtime, relation.other limit :size offset :start)),
-    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
-    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
-from (select 1) left join standing on standing.mid = :owner
+    hides_followings, hides_followers, following, follower
+from (select 1) left join standing on mid = :owner
 
 -- name: relations
 select relation.other, relation.attribute, relation.mutual, relation.mtime, relation.re_src,
     (select group_concat(group_id) from grouped
      where grouped.owner = relation.owner and grouped.other = relation.other)
 from carray(?) as wanted cross join relation on relation.owner = ? and relation.other = wanted.value
+
+-- name: whispers
+select (select max(number) from account_change), (
+    select json_array(json_group_array(other), json_group_array(mtime)) from (
+        select other, mtime from relation where owner = :owner and attribute = 1
+        order by mtime desc, other desc limit :size offset :start)),
+    (select whisper from standing where mid = :owner)
+
+-- name: blacks
+select (select max(number) from account_change), (
+    select json_array(json_group_array(other), json_group_array(mtime)) from (
+        select other, mtime from relation where owner = :owner and attribute = 128
+        order by mtime desc, other desc limit :size offset :start)),
+    (select black from standing where mid = :owner)
+
+-- name: friends
+select (select max(number) from account_change), (
+    select json_array(json_group_array(other), json_group_array(mtime)) from (
+        select other, mtime from relation where owner = :owner and attribute = 2 and mutual = 1
+        order by mtime desc, other desc limit :size offset :start)),
+    (select count(*) from relation where owner = :owner and attribute = 2 and mutual = 1)
+
+-- name: same_followings
+select (select max(number) from account_change), (
+    select json_array(json_group_array(other), json_group_array(mtime)) from (
+        select mine.other, mine.mtime
+        from relation as mine cross join relation as theirs on theirs.owner = :vmid and theirs.other = mine.other
+        where mine.owner = :owner and mine.attribute = 2 and theirs.attribute = 2
+        order by mine.mtime desc, mine.other desc limit :size offset :start)),
+    (select count(*)
+        from relation as mine cross join relation as theirs on theirs.owner = :vmid and theirs.other = mine.other
+        where mine.owner = :owner and mine.attribute = 2 and theirs.attribute = 2)
+
+-- name: search_followings
+with found as materialized (
+    select relation.other, relation.mtime from relation left join account on account.mid = relation.other
+    where relation.owner = :owner and relation.attribute = 2
+    and case when account.mid is null then :nameless else instr(casefold(account.name), :text) > 0 end)
+select (select max(number) from account_change), (
+    select json_array(json_group_array(other), json_group_array(mtime)) from (
+        select other, mtime from found order by mtime desc, other desc limit :size offset :start)),
+    (select count(*) from found)
+
+-- name: group_members
+select (select max(number) from account_change), (
+    select json_array(json_group_array(other), json_group_array(mtime)) from (
+        select other, mtime from relation
+        where owner = :owner and attribute = 2 and exists (
+            select 1 from grouped
+            where grouped.owner = relation.owner and grouped.other = relation.other and group_id = :group_id)
+        order by mtime desc, other desc limit :size offset :start)),
+    (select count(*) from relation where owner = :owner and attribute = 2 and exists (
+            select 1 from grouped
+            where grouped.owner = relation.owner and grouped.other = relation.other and group_id = :group_id))
+
+-- name: group_members_special
+select (select max(number) from account_change), (
+    select json_array(json_group_array(other), json_group_array(mtime)) from (
+        select other, mtime from relation
+        where owner = :owner and attribute = 2 and exists (
+            select 1 from grouped
+            where grouped.owner = relation.owner and grouped.other = relation.other and group_id = :group_id)
+        order by not exists (
+            select 1 from grouped
+            where grouped.owner = relation.owner and grouped.other = relation.other and group_id = -10), mtime desc, other desc limit :size offset :start)),
+    (select count(*) from relation where owner = :owner and attribute = 2 and exists (
+            select 1 from grouped
+            where grouped.owner = relation.owner and grouped.other = relation.other and group_id = :group_id))
+
+-- name: ungrouped
+select (select max(number) from account_change), (
+    select json_array(json_group_array(other), json_group_array(mtime)) from (
+        select other, mtime from relation
+        where owner = :owner and attribute = 2 and not exists (
+            select 1 from grouped where grouped.owner = relation.owner and grouped.other = relation.other)
+        order by mtime desc, other desc limit :size offset :start)),
+    (select count(*) from relation where owner = :owner and attribute = 2 and not exists (
+            select 1 from grouped where grouped.owner = relation.owner and grouped.other = relation.other))
+
+-- name: groups
+select id, name from own_group where owner = ? order by id
+
+-- name: group_counts
+select coalesce(grouped.group_id, 0), count(*)
+from relation left join grouped on grouped.owner = relation.owner and grouped.other = relation.other
+where relation.owner = ? and relation.attribute = 2
+group by 1
 
 -- name: viewer
 select standing.mid, standing.state

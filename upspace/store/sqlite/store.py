@@ -1,7 +1,7 @@
 """The SQLite store. Reads run in the caller's thread: one takes microseconds, a hop to a thread more."""
 
 from array import array
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 import apsw
@@ -9,42 +9,45 @@ import msgspec
 
 from upspace.model import (
     Account,
-    AccountState,
-    CounterMode,
+    Counters,
+    Figures,
+    Group,
     Listed,
+    Listing,
+    ListOwner,
     Page,
     Profile,
     Relation,
+    SeenAccount,
     Standing,
     Token,
     Upstat,
     Viewer,
     Window,
 )
-from upspace.store.interface import Decide, StoreUnavailableError, UnknownAccountsError
-from upspace.store.queries import read_queries
-from upspace.store.sqlite import bulk, deletion
-from upspace.store.sqlite.connection import (
-    MEMORY,
-    PACKAGE,
-    connect,
-    connect_existing,
-    migrate,
-    translate,
-    translated,
+from upspace.store.interface import (
+    Decide,
+    DecideGroups,
+    DecideMembers,
+    DecidePair,
+    Finding,
+    Progress,
+    StoreUnavailableError,
+    UnknownAccountsError,
 )
-from upspace.wire.codes import ATTRIBUTE_MUTUAL
+from upspace.store.sqlite import bulk, check, deletion, groups, relations
+from upspace.store.sqlite.connection import MEMORY, connect, connect_existing, migrate, translate, translated
+from upspace.store.sqlite.rows import ACCOUNT_WIDTH, STATES, read_profile, read_standing
+from upspace.store.sqlite.writer import PairsJob, WorkJob, Writer
+from upspace.wire.codes import GROUP_DEFAULT
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
-_decode_accounts = msgspec.json.Decoder(list[Account]).decode
+_decode_accounts = msgspec.json.Decoder(list[SeenAccount]).decode
 _decode_columns = msgspec.json.Decoder(tuple[list[int], list[int]]).decode
-_STATES = tuple(AccountState)
-_MODES = tuple(CounterMode)
-_ACCOUNT_COLUMNS = len(Account.__struct_fields__)
-_STANDING_COLUMNS = len(Standing.__struct_fields__)
 _CHANGES_KEPT = 100_000
+_NO_OWNER = ListOwner()
 
 _REVOKE_OF = """
 update token set revoked = :now
@@ -56,76 +59,64 @@ where substr(hex(digest), 1, length(:prefix)) = :prefix and revoked is null and 
 """
 
 
-def _standing(row: Row) -> Standing:
-    mid, state, followings, followers, birthday, mode, following, whisper, black, follower = row
-    return Standing(
-        mid,
-        _STATES[state],
-        followings == 1,
-        followers == 1,
-        birthday == 1,
-        _MODES[mode],
-        following,
-        whisper,
-        black,
-        follower,
-    )
-
-
-def _profile(row: Row) -> Profile:
-    rest = row[_ACCOUNT_COLUMNS:]
-    totals = rest[_STANDING_COLUMNS:]
-    return Profile(
-        Account(*row[:_ACCOUNT_COLUMNS]),
-        _standing(rest[:_STANDING_COLUMNS]),
-        Upstat() if totals[0] is None else Upstat(*totals),
-    )
-
-
 class SqliteStore:
     """Store over one SQLite file, or over a database in memory that is gone when it is closed."""
 
-    def __init__(self, url: str, reader: apsw.Connection, writer: apsw.Connection | None) -> None:
+    def __init__(self, url: str, reader: apsw.Connection) -> None:
         self.url = url
         self._reader = reader
-        self._writer = writer
-        self._queries = read_queries(PACKAGE)
+        self._in_memory = url == MEMORY
+        self._loader = reader if self._in_memory else None
+        self._writer = Writer(url, reader if self._in_memory else None)
 
     @classmethod
     def open(cls, url: str) -> Self:
         """The store at `url`; raises as `upspace.store.open_store`."""
-        if url == MEMORY:
-            memory = connect(None, writable=True)
-            migrate(memory, url)
-            return cls(url, memory, memory)
-        return cls(url, connect_existing(url, writable=False), None)
+        if url != MEMORY:
+            return cls(url, _readable(connect_existing(url, writable=False)))
+        memory = connect(None, writable=True)
+        migrate(memory, url)
+        return cls(url, _readable(memory))
 
     async def close(self) -> None:
+        self._writer.close()
         self._reader.close()
-        if self._writer is not None:
-            self._writer.close()
+        if self._loader is not None:
+            self._loader.close()
 
     async def account(self, mid: int) -> tuple[Account, Standing] | None:
         row = self._row("account", (mid,))
-        return None if row is None else (Account(*row[:_ACCOUNT_COLUMNS]), _standing(row[_ACCOUNT_COLUMNS:]))
+        return None if row is None else (Account(*row[:ACCOUNT_WIDTH]), read_standing(row[ACCOUNT_WIDTH:]))
 
     async def profile(self, mid: int) -> Profile | None:
         row = self._row("profile", (mid,))
-        return None if row is None else _profile(row)
+        return None if row is None else read_profile(row)
 
-    async def accounts(self, mids: Collection[int]) -> dict[int, Account]:
+    async def accounts(self, mids: Collection[int]) -> dict[int, SeenAccount]:
         if not mids:
             return {}
         row = self._row("accounts", (_array(mids),))
-        return {} if row is None else {account.mid: account for account in _decode_accounts(row[0])}
+        return {} if row is None else {seen.account.mid: seen for seen in _decode_accounts(row[0])}
 
     async def standing(self, mid: int) -> Standing | None:
         row = self._row("standing", (mid,))
-        return None if row is None else _standing(row)
+        return None if row is None else read_standing(row)
+
+    async def counters(self, mid: int) -> Counters | None:
+        row = self._row("counters", (mid,))
+        return None if row is None else Counters(*row)
+
+    async def figures(self, mid: int) -> Figures | None:
+        row = self._row("figures", (mid,))
+        return None if row is None else Figures(Counters(*row[:4]), Upstat(*row[4:9]), row[9] or 0)
 
     async def upstat(self, mid: int) -> Upstat | None:
         row = self._row("upstat", (mid,))
         return None if row is None else Upstat(*row)
+
+    async def newest_change(self) -> int:
+        row = self._row("newest_change", ())
+        return row[0] or 0 if row else 0
 
     async def changed_accounts(self, since: int) -> tuple[int, Sequence[int] | None]:
         rows = self._rows("changed_accounts", (since, bulk.CHANGES_NAMED))
@@ -135,8 +126,7 @@ class SqliteStore:
         # Rows are numbered without gaps; a first one that does not follow `since` says that some were pruned.
         if rows[0][0] == since + 1 and len(rows) < bulk.CHANGES_NAMED and 0 not in mids:
             return rows[-1][0], mids
-        newest = self._row("newest_change", ())
-        return (newest[0] if newest else since), None
+        return await self.newest_change(), None
 
     async def followers(self, vmid: int, window: Window) -> Page:
         if window.after is not None:
@@ -152,23 +142,14 @@ class SqliteStore:
         return found[0] if found else 0
 
     async def relations(self, owner: int, others: Collection[int]) -> dict[int, Relation]:
-        if not others:
-            return {}
-        relations = {}
-        for other, attribute, mutual, mtime, re_src, groups in self._rows("relations", (_array(others), owner)):
-            relations[other] = Relation(
-                owner,
-                other,
-                ATTRIBUTE_MUTUAL if mutual else attribute,
-                mtime,
-                tuple(sorted(map(int, groups.split(",")))) if groups else (),
-                re_src,
-            )
-        return relations
+        try:
+            return relations.read_relations(self._reader, owner, others)
+        except apsw.Error as error:
+            raise translate(self.url, error) from error
 
     async def viewer(self, digest: bytes, now: int) -> Viewer | None:
         row = self._row("viewer", (digest, now))
-        return None if row is None else Viewer(row[0], _STATES[row[1]])
+        return None if row is None else Viewer(row[0], STATES[row[1]])
 
     async def tokens(self, mid: int | None = None) -> list[Token]:
         rows = self._rows("tokens", ()) if mid is None else self._rows("tokens_of", (mid,))
@@ -177,6 +158,49 @@ class SqliteStore:
     async def mark(self, name: str) -> str | None:
         row = self._row("mark", (name,))
         return None if row is None else str(row[0])
+
+    async def whispers(self, owner: int, window: Window) -> Listing:
+        return self._listing("whispers", owner, window)
+
+    async def blacks(self, owner: int, window: Window) -> Listing:
+        return self._listing("blacks", owner, window)
+
+    async def friends(self, owner: int, window: Window) -> Listing:
+        return self._listing("friends", owner, window)
+
+    async def same_followings(self, owner: int, vmid: int, window: Window) -> Listing:
+        return self._listing("same_followings", owner, window, vmid=vmid)
+
+    async def search_followings(self, vmid: int, text: str, nameless: bool, window: Window) -> Listing:
+        return self._listing("search_followings", vmid, window, text=text.casefold(), nameless=nameless)
+
+    async def group_members(self, owner: int, group_id: int, window: Window, special_first: bool = False) -> Listing:
+        if group_id == GROUP_DEFAULT:
+            return self._listing("ungrouped", owner, window)
+        name = "group_members_special" if special_first else "group_members"
+        return self._listing(name, owner, window, group_id=group_id)
+
+    async def groups(self, owner: int) -> list[Group]:
+        return [Group(*row) for row in self._rows("groups", (owner,))]
+
+    async def group_counts(self, owner: int) -> dict[int, int]:
+        return dict(self._rows("group_counts", (owner,)))
+
+    async def change_relations(self, owner: int, others: Sequence[int], decide: DecidePair) -> dict[int, Exception]:
+        refused: dict[int, Exception] = await self._writer.run(PairsJob(owner, others, decide))
+        return refused
+
+    async def create_group(self, owner: int, decide: DecideGroups) -> int:
+        return await self._write(lambda db: groups.create_txn(db, owner, decide))
+
+    async def rename_group(self, owner: int, group_id: int, decide: DecideGroups) -> None:
+        await self._write(lambda db: groups.rename_txn(db, owner, group_id, decide))
+
+    async def delete_group(self, owner: int, group_id: int) -> bool:
+        return await self._write(lambda db: groups.delete_txn(db, owner, group_id))
+
+    async def change_members(self, owner: int, others: Sequence[int], decide: DecideMembers) -> None:
+        await self._write(lambda db: groups.change_members_txn(db, owner, others, decide))
 
     async def put_token(self, token: Token) -> None:
         def put_txn(db: apsw.Connection) -> None:
@@ -188,7 +212,7 @@ class SqliteStore:
                 (token.digest, token.mid, token.issued, token.expires, token.revoked, token.note),
             )
 
-        self._transaction(put_txn)
+        await self._write(put_txn)
 
     async def revoke_tokens(self, now: int, *, mid: int | None = None, digest_prefix: str = "") -> int:
         if mid is None and not digest_prefix:
@@ -201,7 +225,7 @@ class SqliteStore:
                 db.execute(_REVOKE_BY_PREFIX, {"now": now, "prefix": digest_prefix.upper()})
             return db.changes()
 
-        return self._transaction(revoke_txn)
+        return await self._write(revoke_txn)
 
     async def change_account(self, mid: int, decide: Decide) -> Profile:
         def change_txn(db: apsw.Connection) -> Profile:
@@ -212,7 +236,7 @@ class SqliteStore:
                 raise ValueError(f"the rule for account {mid} made another account")
             return written
 
-        return self._transaction(change_txn)
+        return await self._write(change_txn)
 
     async def delete_account(self, mid: int, now: int) -> bool:
         def delete_txn(db: apsw.Connection) -> bool:
@@ -220,7 +244,7 @@ class SqliteStore:
             _prune_changes_txn(db)
             return deleted
 
-        return self._transaction(delete_txn)
+        return await self._write(delete_txn)
 
     async def load(
         self,
@@ -232,21 +256,24 @@ class SqliteStore:
             bulk.write_txn(db, profiles, relations, marks or {})
             _prune_changes_txn(db)
 
-        self._transaction(load_txn)
+        self._load(load_txn)
+
+    def check(self, *, repair: bool) -> AsyncGenerator[Finding | Progress, None]:
+        return check.check(self.url, self._reader if self._in_memory else None, repair=repair)
 
     def _read_profile_txn(self, db: apsw.Connection, mid: int) -> Profile | None:
-        row = db.execute(self._queries["profile"], (mid,)).fetchone()
-        return None if row is None else _profile(row)
+        row = db.execute(relations.QUERIES["profile"], (mid,)).fetchone()
+        return None if row is None else read_profile(row)
 
     def _rows(self, name: str, bindings: Row) -> list[Row]:
         try:
-            return self._reader.execute(self._queries[name], bindings).fetchall()
+            return self._reader.execute(relations.QUERIES[name], bindings).fetchall()
         except apsw.Error as error:
             raise translate(self.url, error) from error
 
-    def _row(self, name: str, bindings: Row | dict[str, int]) -> Row | None:
+    def _row(self, name: str, bindings: Row | dict[str, int | str]) -> Row | None:
         try:
-            return self._reader.execute(self._queries[name], bindings).fetchone()
+            return self._reader.execute(relations.QUERIES[name], bindings).fetchone()
         except apsw.Error as error:
             raise translate(self.url, error) from error
 
@@ -254,25 +281,51 @@ class SqliteStore:
         row = self._row(name, {"owner": vmid, "size": window.size, "start": window.start, **more})
         if row is None:
             raise StoreUnavailableError(f"{self.url}: {name} returned nothing")
-        mids, mtimes = _decode_columns(row[1])
-        return Page(None if row[2] is None else _standing(row[2:]), mids, mtimes, row[0] or 0)
+        newest_change, columns, hides_followings, hides_followers, following, follower = row
+        mids, mtimes = _decode_columns(columns)
+        if following is None:
+            return Page(_NO_OWNER, mids, mtimes, newest_change or 0)
+        owner = ListOwner(hides_followings == 1, hides_followers == 1, following, follower)
+        return Page(owner, mids, mtimes, newest_change or 0)
 
-    def _transaction(self, work: Callable[[apsw.Connection], T]) -> T:
-        """Run `work` in one transaction; whatever it raises leaves the store as it was."""
+    def _listing(self, name: str, owner: int, window: Window, **more: int | str) -> Listing:
+        row = self._row(name, {"owner": owner, "size": window.size, "start": window.start, **more})
+        if row is None:
+            raise StoreUnavailableError(f"{self.url}: {name} returned nothing")
+        newest_change, columns, total = row
+        mids, mtimes = _decode_columns(columns)
+        return Listing(mids, mtimes, total or 0, newest_change or 0)
+
+    async def _write(self, work: Callable[[apsw.Connection], T]) -> T:
+        """Run `work` in the transaction of a group; what it raises leaves nothing of it behind."""
+        result: T = await self._writer.run(WorkJob(work))
+        return result
+
+    def _load(self, work: Callable[[apsw.Connection], None]) -> None:
+        """Run `work` in a transaction of its own, in this thread: whoever loads waits for it, and may interrupt it."""
         with translated(self.url):
-            if self._writer is None:
-                self._writer = connect_existing(self.url, writable=True)
-            db = self._writer
+            if self._loader is None:
+                self._loader = connect_existing(self.url, writable=True)
+            db = self._loader
             db.execute("begin immediate")
             try:
-                result = work(db)
+                work(db)
                 db.execute("commit")
             except BaseException:
                 # A failed commit may have rolled back already.
                 if db.in_transaction:
                     db.execute("rollback")
                 raise
-            return result
+
+
+def _casefold(*values: Any) -> str:
+    return str(values[0]).casefold()
+
+
+def _readable(db: apsw.Connection) -> apsw.Connection:
+    """The connection with the functions that the queries use."""
+    db.create_scalar_function("casefold", _casefold, 1, deterministic=True)
+    return db
 
 
 def _array(mids: Collection[int]) -> Any:

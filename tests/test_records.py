@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upspace.data.community import sample_records
-from upspace.data.records import profile_of, record_json, record_of
 from upspace.model import AccountState, CounterMode, Profile
+from upspace.records import profile_of, record_json, record_of
 from upspace.wire import accounts as wire
 from upspace.wire.codes import MID_MAX, RANKS, SEXES
 from upspace.wire.record import AccountRecord, CountersRecord, Decorations, Mode, State, StatisticsRecord, read_record

@@ -1,4 +1,7 @@
-"""Between the stored form of an account and its record for people and tools: pure functions."""
+"""Between the stored form of an account and its record for people and tools: pure functions.
+
+A room of its own, as it joins two that do not know each other: the nouns of the store and the types of the wire.
+"""
 
 from typing import Any, TypeVar
 
@@ -7,7 +10,16 @@ from msgspec import Struct
 
 from upspace.model import Account, AccountState, CounterMode, Json, Profile, Standing, Upstat
 from upspace.wire.accounts import Official, Vip
-from upspace.wire.record import AccountRecord, CountersRecord, Decorations, Mode, State, StatisticsRecord
+from upspace.wire.errors import BadRequestError
+from upspace.wire.record import (
+    AccountRecord,
+    CountersRecord,
+    Decorations,
+    Mode,
+    State,
+    StatisticsRecord,
+    read_record,
+)
 
 S = TypeVar("S", bound=Struct)
 
@@ -99,6 +111,19 @@ def record_json(record: AccountRecord) -> dict[str, Any]:
     return plain
 
 
+def changed_profile(known: Profile, changes: Any) -> Profile:
+    """The account after `changes`, decoded JSON: objects are merged, null brings a field back to its default.
+
+    Raises BadRequestError that says what is wrong with the changes.
+    """
+    if not isinstance(changes, dict):
+        raise BadRequestError("the changes must be a JSON object")
+    mid = known.account.mid
+    if changes.get("mid", mid) != mid:
+        raise BadRequestError(f"mid: that of account {mid} cannot be changed")
+    return profile_of(read_record(_merged(msgspec.to_builtins(record_of(known)), changes)))
+
+
 def decorations_text(decorations: Decorations) -> Json | None:
     """The JSON of what is not default among the decorations (of a record, too); None for nothing."""
     shown = {
@@ -107,6 +132,19 @@ def decorations_text(decorations: Decorations) -> Json | None:
         if (value := getattr(decorations, name)) != getattr(_NO_DECORATIONS, name)
     }
     return _text(shown) if shown else None
+
+
+def _merged(old: Any, patch: Any) -> Any:
+    """RFC 7396: objects are merged, null removes a member, everything else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(old) if isinstance(old, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = _merged(merged.get(name), value)
+    return merged
 
 
 def _text(value: Any) -> Json:

@@ -1,0 +1,147 @@
+"""The accounts that replies show, rendered and kept.
+
+An account stands in many replies and changes rarely, so it is kept once it is rendered. The store numbers the
+changes of accounts, by any process, and gives the number of the newest along with what it is asked. If that is news,
+what is kept of the accounts changed since is dropped first. So a reply never shows an account older than itself.
+"""
+
+from collections.abc import Sequence
+from itertools import islice
+
+from upspace.server.render import Renderer
+from upspace.store.interface import Store
+from upspace.wire.splice import Marks, RenderedAccount
+
+# What an entry costs beside its texts: its share of the table, its key, and the heads of its objects.
+_ENTRY_BYTES = 220
+_MARKS_BYTES = 160
+_TEXT_BYTES = 130
+# What is let go at once when the bound is reached: this part of all, as finding the oldest takes a walk.
+_LET_GO = 64
+
+
+class KnownAccounts:
+    """Rendered accounts by mid, within a bound of memory.
+
+    When the bound is reached, those that have been kept longest are let go. To keep what is used most
+    instead, every hit would have to be written down.
+    """
+
+    def __init__(self, store: Store, renderer: Renderer, bound_bytes: int) -> None:
+        self._store = store
+        self._renderer = renderer
+        self._bound_bytes = bound_bytes
+        self._kept: dict[int, RenderedAccount] = {}
+        self._kept_bytes = 0
+        self._marks = _SharedMarks()
+        self._seen = 0
+
+    async def one(self, mid: int, newest_change: int) -> RenderedAccount | None:
+        """One account, whole, not older than change number `newest_change`; None if unknown or deleted."""
+        if newest_change > self._seen:
+            await self._forget_changed()
+        known = self._kept.get(mid)
+        if known is self._renderer.deleted:
+            return None
+        if known is not None and known.marks.complete:
+            return known
+        seen = self._seen
+        account = (await self._store.accounts((mid,))).get(mid)
+        # Who asks for one account may guess: what is missing is not kept.
+        if account is None:
+            return None
+        whole = self._renderer.account(account)
+        if seen == self._seen:
+            self._keep(mid, self._renderer.abridged(whole))
+        return whole
+
+    async def many(self, mids: Sequence[int], newest_change: int) -> list[RenderedAccount]:
+        """Each of `mids` as far as lists show it, in their order, none older than change number `newest_change`."""
+        if newest_change > self._seen:
+            await self._forget_changed()
+        kept = self._kept
+        try:
+            return [kept[mid] for mid in mids]
+        except KeyError:
+            found = {mid: kept[mid] for mid in mids if mid in kept}
+            missing = [mid for mid in mids if mid not in found]
+            seen = self._seen
+            accounts = await self._store.accounts(missing)
+            # If another request learned of changes meanwhile, what was read here may be older than those.
+            found |= {mid: self._renderer.account(accounts.get(mid), whole=False) for mid in missing}
+            if seen == self._seen:
+                for mid in missing:
+                    self._keep(mid, found[mid])
+            return [found[mid] for mid in mids]
+
+    def _keep(self, mid: int, account: RenderedAccount) -> None:
+        self._forget(mid)
+        self._kept[mid] = account
+        self._kept_bytes += _size(account) + self._marks.taken(account.marks)
+        while self._kept_bytes > self._bound_bytes:
+            for oldest in list(islice(self._kept, len(self._kept) // _LET_GO + 1)):
+                self._forget(oldest)
+
+    def _forget(self, mid: int) -> None:
+        account = self._kept.pop(mid, None)
+        if account is not None:
+            self._kept_bytes -= _size(account) + self._marks.given_back(account.marks)
+
+    async def _forget_changed(self) -> None:
+        """Let go what was written by anyone since the last time."""
+        newest, mids = await self._store.changed_accounts(self._seen)
+        self._seen = max(self._seen, newest)
+        if mids is None:
+            self._kept, self._kept_bytes, self._marks = {}, 0, _SharedMarks()
+            return
+        for mid in mids:
+            self._forget(mid)
+
+
+class _Shared:
+    """How many holders each object has: the first one that does pays for it."""
+
+    def __init__(self) -> None:
+        self._holders: dict[int, int] = {}
+
+    def taken(self, part: object) -> bool:
+        """Whether one more holder is the first one."""
+        holders = self._holders.get(id(part), 0)
+        self._holders[id(part)] = holders + 1
+        return holders == 0
+
+    def given_back(self, part: object) -> bool:
+        """Whether one holder less was the last one."""
+        holders = self._holders.pop(id(part)) - 1
+        if holders:
+            self._holders[id(part)] = holders
+        return holders == 0
+
+
+class _SharedMarks:
+    """What marks cost, in bytes: accounts share marks, and marks share their texts."""
+
+    def __init__(self) -> None:
+        self._shared = _Shared()
+
+    def taken(self, marks: Marks) -> int:
+        """What one more holder costs."""
+        if not self._shared.taken(marks):
+            return 0
+        return _MARKS_BYTES + sum(len(text) + _TEXT_BYTES for text in _texts(marks) if self._shared.taken(text))
+
+    def given_back(self, marks: Marks) -> int:
+        """What one holder less saves."""
+        if not self._shared.given_back(marks):
+            return 0
+        return _MARKS_BYTES + sum(len(text) + _TEXT_BYTES for text in _texts(marks) if self._shared.given_back(text))
+
+
+def _texts(marks: Marks) -> tuple[bytes, ...]:
+    plain = (marks.official, marks.official_verify, marks.vip, marks.card_vip, marks.item_end)
+    return plain if marks.decorations is None else (*plain, marks.decorations)
+
+
+def _size(account: RenderedAccount) -> int:
+    face = 0 if account.face is None else len(account.face)
+    return _ENTRY_BYTES + len(account.name) + len(account.sign) + face
