@@ -1,10 +1,16 @@
-"""Routing, methods, credentials, and which refusal comes first (contract 2, 3)."""
+"""Routing, methods, credentials, and which refusal comes first (contract 2, 3).
+
+Rate limits, the first check of all, are in test_rate_limits_http.py.
+"""
 
 import http.client
+from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from conftest import DEADLINE_S, Served
+from doors import DOORS, Door, open_door
 from people import (
     DELETED,
     EXPIRED_TOKEN,
@@ -22,6 +28,7 @@ from people import (
     get,
 )
 
+from upspace.server.viewer import csrf_of
 from upspace.wire.endpoints import ENDPOINTS
 
 PATHS = [(endpoint.method, path) for endpoint in ENDPOINTS for path in endpoint.paths]
@@ -33,6 +40,30 @@ UNKNOWN_PATH = {"code": -404, "message": "啥都木有", "ttl": 1}
 WRONG_METHOD = {"code": -405, "message": "不支持该方法", "ttl": 1}
 BAD_REQUEST = {"code": -400, "message": "请求错误", "ttl": 1}
 NOT_SIGNED_IN = {"code": -101, "message": "账号未登录", "ttl": 1}
+NO_CSRF = {"code": -111, "message": "csrf 校验失败", "ttl": 1}
+SUSPENDED_VIEWER = {"code": -102, "message": "账号被封停", "ttl": 1}
+OF_ITSELF = {"code": 22001, "message": "不能对自己进行此操作", "ttl": 1}
+NO_SUCH_GROUP = {"code": 22104, "message": "该分组不存在", "ttl": 1}
+NAME_IN_USE = {"code": 22106, "message": "该分组已经存在", "ttl": 1}
+
+Params = dict[str, str | int]
+
+# For each write: parameters that are in order though its rules refuse them, a parameter to break them with, and how
+# the rules refuse them.
+WRITES: dict[str, tuple[Params, str, dict[str, object]]] = {
+    "/x/relation/modify": ({"fid": VIEWER, "act": 1}, "act", OF_ITSELF),
+    "/x/relation/batch/modify": ({"fids": f"{STRANGER},{VIEWER}", "act": 5}, "fids", OF_ITSELF),
+    "/x/relation/tag/create": ({"tag": "默认分组"}, "tag", NAME_IN_USE),
+    "/x/relation/tag/update": ({"tagid": 7777, "name": "name"}, "tagid", NO_SUCH_GROUP),
+    "/x/relation/tag/del": ({"tagid": 7777}, "tagid", NO_SUCH_GROUP),
+    "/x/relation/tags/addUsers": ({"fids": STRANGER, "tagids": 7777}, "fids", NO_SUCH_GROUP),
+    "/x/relation/tags/copyUsers": ({"fids": STRANGER, "tagids": 7777}, "tagids", NO_SUCH_GROUP),
+    "/x/relation/tags/moveUsers": (
+        {"fids": STRANGER, "beforeTagids": 0, "afterTagids": 7777},
+        "beforeTagids",
+        NO_SUCH_GROUP,
+    ),
+}
 
 
 def viewer_of(client: httpx.Client, query: str = "", **headers: str) -> int | None:
@@ -110,6 +141,65 @@ def test_login_is_checked_before_parameters(recent: httpx.Client) -> None:
     for path in ("/x/relation/followers", "/x/relation/followings", "/x/relation/fans"):
         assert recent.get(f"{path}?vmid=x").json() == NOT_SIGNED_IN
         assert recent.get(f"{path}?vmid=x", headers=bearer(VIEWER)).json() == BAD_REQUEST
+
+
+@pytest.fixture(scope="module", params=DOORS)
+def door(request: pytest.FixtureRequest, people_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """A door to the accounts that all tests read; what is sent through it here is refused."""
+    with open_door(request.param, tmp_path_factory.mktemp(request.param), people_url) as door:
+        yield door
+
+
+def test_every_write_of_the_endpoint_table_is_tried_here() -> None:
+    assert set(WRITES) == {path for endpoint in ENDPOINTS if endpoint.write for path in endpoint.paths}
+
+
+@pytest.mark.parametrize("query", ["", "callback=cb&jsonp=jsonp", "callback=1bad"], ids=["plain", "jsonp", "bad jsonp"])
+@pytest.mark.parametrize("path", WRITES)
+def test_a_write_is_refused_for_one_thing_after_the_other(door: Door, path: str, query: str) -> None:
+    """Everything is wrong with the first request, and each is better by one thing than the one before."""
+    good, broken, refused = WRITES[path]
+    bad: Params = {**good, broken: ""}
+    csrf = csrf_of(TOKENS[SUSPENDED])
+
+    def reply(method: str, path: str, params: Params, **headers: str) -> tuple[int, object]:
+        response = door.request(method, f"{path}?{query}", data=params, headers=headers)
+        # A POST knows no JSONP, whatever the callback. No other method than GET and HEAD does.
+        assert response.headers["content-type"] == "application/json; charset=utf-8"
+        return response.status_code, response.json()
+
+    session = f"SESSDATA={TOKENS[SUSPENDED]}"
+    assert reply("PUT", f"{path}/nothing", bad) == (404, UNKNOWN_PATH)
+    assert reply("PUT", path, bad) == (405, WRONG_METHOD)
+    assert reply("POST", path, bad) == (200, NOT_SIGNED_IN)
+    assert reply("POST", path, bad, cookie="SESSDATA=unknown") == (200, NOT_SIGNED_IN)
+    assert reply("POST", path, bad, cookie=session) == (200, NO_CSRF)
+    assert reply("POST", path, bad | {"csrf": "wrong"}, cookie=session) == (200, NO_CSRF)
+    assert reply("POST", path, bad | {"csrf": csrf}, cookie=session) == (200, BAD_REQUEST)
+    assert reply("POST", path, good | {"csrf": csrf}, cookie=session) == (200, SUSPENDED_VIEWER)
+    assert reply("POST", path, good | {"csrf": csrf_of(TOKENS[VIEWER])}, cookie=f"SESSDATA={TOKENS[VIEWER]}") == (
+        200,
+        refused,
+    )
+    # Credentials other than a cookie skip the CSRF value and nothing else.
+    assert reply("POST", path, bad, **bearer(SUSPENDED)) == (200, BAD_REQUEST)
+    assert reply("POST", path, good, **bearer(SUSPENDED)) == (200, SUSPENDED_VIEWER)
+    assert reply("POST", path, bad, **bearer(VIEWER)) == (200, BAD_REQUEST)
+    assert reply("POST", path, good, **bearer(VIEWER)) == (200, refused)
+    assert reply("POST", path, good | {"access_key": TOKENS[VIEWER]}, cookie=session) == (200, refused)
+
+
+def test_an_act_that_is_switched_off_is_refused_before_a_suspended_viewer(people_url: str, tmp_path: Path) -> None:
+    """That there are no whispers is said along with the parameters."""
+    with open_door("asgi", tmp_path, people_url, profile="recent") as door:
+        for mid, act, refused in (
+            (SUSPENDED, 3, BAD_REQUEST),
+            (VIEWER, 3, BAD_REQUEST),
+            (SUSPENDED, 1, SUSPENDED_VIEWER),
+            (VIEWER, 1, OF_ITSELF),
+        ):
+            reply = door.request("POST", "/x/relation/modify", data={"fid": mid, "act": act}, headers=bearer(mid))
+            assert reply.json() == refused
 
 
 def test_parameters_are_checked_before_the_rules_of_an_endpoint(seed: httpx.Client) -> None:
@@ -253,8 +343,11 @@ def test_an_account_that_is_unknown_is_404_in_the_envelope_alone(seed: httpx.Cli
 
 
 def test_a_json_reply_is_compact(seed: httpx.Client) -> None:
-    for _, path in PATHS[:-1]:
-        text = seed.get(f"{path}?mid={HUB}&vmid={HUB}", headers=bearer(VIEWER)).text
+    query: dict[str, str | int] = {"mid": HUB, "vmid": HUB, "fid": HUB, "fids": f"{HUB},{VIEWER}", "tagid": 0}
+    for method, path in PATHS:
+        if method != "GET":
+            continue
+        text = seed.get(path, params=query, headers=bearer(VIEWER)).text
         assert text.startswith('{"code":0,"message":"')
         assert '": ' not in text
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import apsw
 import httpx
 import pytest
-from conftest import DEADLINE_S, Served, client_of, run_process, serving
+from conftest import DEADLINE_S, Served, client_of, read_line, run_process, serving
 from people import HUB, person
 
 from upspace.model import Relation
@@ -331,3 +331,26 @@ def test_the_ready_line_says_what_is_served(seed_server: Served, people_url: str
         "1",
     )
     assert " 1 worker\n" in ready[0]
+
+
+def test_workers_end_when_the_process_that_watches_them_is_killed(people_url: str, tmp_path: Path) -> None:
+    with serving(tmp_path, *serve_arguments(people_url, "--workers", "2")) as served:
+        port = str(served.address[1])
+        served.process.kill()
+        served.process.wait(DEADLINE_S)
+        # Ends when the last worker has let go of it: only they hold it open by now.
+        assert served.process.stdout is not None
+        assert read_line(served.process.stdout) == ""
+        with serving(tmp_path, "serve", "--store", people_url, "--workers", "1", "--port", port) as again:
+            assert httpx.get(again.url + STAT, trust_env=False).status_code == 200
+            assert again.stop() == 0
+
+
+def test_after_a_stop_everything_is_in_the_one_file(store_url: str, tmp_path: Path) -> None:
+    file = Path(store_url.removeprefix("sqlite:///"))
+    with serving(tmp_path, *serve_arguments(store_url, "--workers", "2")) as served:
+        assert run_process("account", "add", "--store", store_url, "-", given=b'{"mid": 1, "name": "n"}').code == 0
+        assert httpx.get(f"{served.url}/x/space/acc/info?mid=1", trust_env=False).json()["code"] == 0
+        assert file.with_name(file.name + "-wal").exists()
+        assert served.stop() == 0
+    assert [found.name for found in file.parent.glob(file.name + "*")] == [file.name]

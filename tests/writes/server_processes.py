@@ -5,7 +5,7 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from conftest import DEADLINE_S, Served
@@ -17,8 +17,13 @@ _LOOK_S = 0.002
 def workers_of(served: Served) -> list[int]:
     """The processes that answer. Another child keeps account of what they share."""
     main = served.process.pid
-    children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
-    return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    workers = []
+    for pid in Path(f"/proc/{main}/task/{main}/children").read_text().split():
+        # One that has just ended is gone, or has no command line any more.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                workers.append(int(pid))
+    return workers
 
 
 @contextmanager

@@ -54,13 +54,17 @@ def url(tmp_path: Path) -> str:
 
 def loaded_until(served: Served, seed: int, writes: int, then: Callable[[], None]) -> Load:
     """What was asked until so many writes had been answered, and after what was done then, until no reply came."""
+    answered = 0
 
     def on_write(count: int) -> None:
+        nonlocal answered
+        answered = count
         if count == writes:
             then()
 
     load = Load(MIDS, seed, on_write)
-    within_deadline(load.run(served.address, CONNECTIONS))
+    # A service that does not end shall not be asked for ever.
+    within_deadline(load.run(served.address, CONNECTIONS, lambda: answered < writes + 100 * WRITES_MAX))
     assert load.broken == CONNECTIONS
     return load
 

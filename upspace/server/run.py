@@ -20,6 +20,8 @@ from upspace.server.rsgi import RsgiDoor
 from upspace.server.settings import Settings
 from upspace.store import open_store
 
+# How much later than a worker the parent may learn that all of them are to stop.
+_TOLD_WITHIN_S = 3.0
 # A worker that has not answered its last requests by then is ended.
 _STOP_WITHIN_S = 30
 
@@ -54,7 +56,7 @@ def serve(settings: Settings, on_ready: Callable[[Settings], None]) -> None:
         settings = msgspec.structs.replace(settings, port=hold.getsockname()[1])
         # Forked workers would inherit the state of SQLite and of threads; spawned ones start clean.
         multiprocessing.set_start_method("spawn", force=True)
-        ready = multiprocessing.Semaphore(0)
+        ready, told_to_stop = multiprocessing.Semaphore(0), multiprocessing.Semaphore(0)
         server = Server(
             "upspace",
             address=address,
@@ -71,6 +73,10 @@ def serve(settings: Settings, on_ready: Callable[[Settings], None]) -> None:
         signal_workers: Callable[..., None] = server.signal_handler_interrupt
 
         def interrupt(*signalled: Any) -> None:
+            for worker in server.wrks:
+                # Else its end counts as a crash.
+                worker.interrupt_by_parent = True
+                told_to_stop.release()
             _end_later(server)
             signal_workers(*signalled)
 
@@ -79,7 +85,7 @@ def serve(settings: Settings, on_ready: Callable[[Settings], None]) -> None:
         announcer.start()
         try:
             with _limits_table(settings) as table:
-                server.serve(target_loader=partial(_load_door, settings, ready, table), wrap_loader=False)
+                server.serve(target_loader=partial(_load_door, settings, ready, told_to_stop, table), wrap_loader=False)
         finally:
             stopped.set()
             ready.release()
@@ -144,16 +150,30 @@ def _announce(
         on_ready(settings)
 
 
-def _load_door(settings: Settings, ready: Semaphore, table: str | None) -> Any:
+def _load_door(settings: Settings, ready: Semaphore, told_to_stop: Semaphore, table: str | None) -> Any:
     """Runs in each worker."""
     # A terminal sends SIGINT to every process of its group. The parent alone acts on it and stops the workers; a
     # worker that got both signals could hang. Blocked, as Granian would replace a handler.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    return RsgiDoor(settings, table, ready.release, _leave)
+    threading.Thread(target=_follow_parent, name="upspace-parent", daemon=True).start()
+    return RsgiDoor(settings, table, ready.release, partial(_leave, told_to_stop))
 
 
-def _leave() -> None:
-    """End the worker at once. A thread of Granian that wants the interpreter while it is taken down panics."""
+def _follow_parent() -> None:
+    """Stop as if told to when the parent is gone: nobody else would, and the port would stay taken."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _leave(told_to_stop: Semaphore) -> None:
+    """End the worker at once. A thread of Granian that wants the interpreter while it is taken down panics.
+
+    A service manager tells all processes to stop. The parent replaces a worker that leaves before it has been told
+    itself, so that is waited for; if it never is, the worker was told alone, and shall be replaced.
+    """
+    told_to_stop.acquire(timeout=_TOLD_WITHIN_S)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

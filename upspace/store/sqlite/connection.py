@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -86,6 +86,16 @@ def connect_existing(url: str, *, writable: bool) -> apsw.Connection:
             db.close()
             raise
     return db
+
+
+def fold_log(url: str) -> None:
+    """Copy the log into the file and remove it, unless somebody still uses the file.
+
+    SQLite does so when the last connection that may write is closed, so that one is opened and closed. After a stop,
+    all that was acknowledged is in the one file that people copy.
+    """
+    with suppress(StoreError):
+        connect_existing(url, writable=True).close()
 
 
 def migrate(db: apsw.Connection, url: str) -> tuple[int, int]:

@@ -36,7 +36,7 @@ from upspace.store.interface import (
     UnknownAccountsError,
 )
 from upspace.store.sqlite import bulk, check, deletion, groups, relations
-from upspace.store.sqlite.connection import MEMORY, connect, connect_existing, migrate, translate, translated
+from upspace.store.sqlite.connection import MEMORY, connect, connect_existing, fold_log, migrate, translate, translated
 from upspace.store.sqlite.rows import ACCOUNT_WIDTH, STATES, read_profile, read_standing
 from upspace.store.sqlite.writer import PairsJob, WorkJob, Writer
 from upspace.wire.codes import GROUP_DEFAULT
@@ -83,6 +83,8 @@ class SqliteStore:
         self._reader.close()
         if self._loader is not None:
             self._loader.close()
+        if not self._in_memory:
+            fold_log(self.url)
 
     async def account(self, mid: int) -> tuple[Account, Standing] | None:
         row = self._row("account", (mid,))
