@@ -151,13 +151,6 @@ class Group(Struct, frozen=True, gc=False):
     name: str
 
 
-class GroupCount(Struct, frozen=True, gc=False):
-    """How many of the accounts that an account follows are in one of its groups."""
-
-    id: int
-    count: int
-
-
 class Membership(Struct, frozen=True, gc=False):
     """What a rule on group members sees: the owner's own groups, and its relations to the accounts in question."""
 
@@ -214,7 +207,7 @@ class Page(Struct, frozen=True, gc=False):
 
 
 class Listing(Struct, frozen=True, gc=False):
-    """One page of a list that an account shows to itself: `total` is the length of the whole list."""
+    """One page of a list; `total` is the length of the whole list, 0 for those whose replies do not say it."""
 
     mids: list[int]
     mtimes: list[int]

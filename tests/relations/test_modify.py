@@ -16,7 +16,6 @@ from upspace.wire.errors import (
     BadRequestError,
     BlockedByTargetError,
     ContractError,
-    NotSignedInError,
     TargetBlockedError,
     TargetDeletedError,
     TooManyBlacksError,
@@ -182,12 +181,10 @@ def test_the_limit_of_blocks_is_asked_last() -> None:
 
 
 @pytest.mark.parametrize("act", range(1, 8))
-def test_nobody_acts_on_the_unknown_or_after_deletion(act: int) -> None:
+def test_nobody_acts_on_the_unknown(act: int) -> None:
     pair = Pair(A, B, Standing(A), None, None, None)
     with pytest.raises(UnknownAccountError):
         modify(pair, act, 9, 0, Quotas())
-    with pytest.raises(NotSignedInError):
-        modify(replace(pair, owner=Standing(A, AccountState.DELETED)), act, 9, 0, Quotas())
 
 
 @pytest.mark.parametrize("act", [0, 8, -1])

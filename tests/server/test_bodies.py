@@ -15,7 +15,7 @@ from upspace.server.viewer import csrf_of
 MODIFY, RELATION = "/x/relation/modify", "/x/relation"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 MULTIPART = {"content-type": "multipart/form-data; boundary=b"}
-BODY_MAX = 1 << 20
+BODY_MAX = 1 << 16
 
 OK = {"code": 0, "message": "0", "ttl": 1}
 BAD_REQUEST = {"code": -400, "message": "请求错误", "ttl": 1}
@@ -232,7 +232,7 @@ def test_a_report_of_a_client_is_not_looked_at(door: Door) -> None:
 # Bodies that are refused
 
 
-def test_a_body_may_be_1_mib_and_no_larger(door: Door) -> None:
+def test_a_body_may_be_64_kib_and_no_larger(door: Door) -> None:
     good = f"fid={STRANGER}&act=1&filler=".encode()
     assert in_form(door, good + b"x" * (BODY_MAX - len(good))) == OK
     assert followed(door) == {STRANGER}
@@ -304,12 +304,16 @@ def test_a_body_that_is_too_large_is_refused_after_login_and_csrf(door: Door) ->
 # Bodies of unknown length
 
 
-def test_a_body_may_come_in_parts_of_unknown_number(door: Door) -> None:
+def test_a_write_in_parts_of_unknown_number_is_refused(door: Door) -> None:
+    """One that was cut off could not be told from a whole one, and half a mid is another mid."""
     whole = f"fid={STRANGER}&act=1".encode()
-    assert in_form(door, door.in_parts([whole[at : at + 1] for at in range(len(whole))])) == OK
-    assert in_multipart(door, door.in_parts([part("fid", FAN), part("act", 1)[:9], part("act", 1)[9:], END])) == OK
-    assert followed(door) == {STRANGER, FAN}
-    assert in_form(door, door.in_parts([]), f"fid={FAN}&act=2") == OK
+    assert in_form(door, door.in_parts([whole[at : at + 1] for at in range(len(whole))])) == BAD_REQUEST
+    assert in_multipart(door, door.in_parts([part("fid", FAN), part("act", 1), END])) == BAD_REQUEST
+    assert in_form(door, door.in_parts([]), f"fid={FAN}&act=1") == BAD_REQUEST
+    assert followed(door) == set()
+
+
+def test_a_read_with_parts_of_unknown_number_is_answered(door: Door) -> None:
     content = door.in_parts([b"fid=1", b"&callback=1bad"])
     response = door.request("GET", f"{RELATION}?fid={FOLLOWED}", content=content, headers=bearer(VIEWER) | FORM)
     assert response.json()["data"]["attribute"] == 2
@@ -326,15 +330,3 @@ def test_a_client_whose_body_was_too_large_or_not_wanted_sends_its_next_request_
         unwanted = door.request("GET", f"{RELATION}?fid=1", content=door.in_parts([chunk] * 5))
         assert unwanted.json() == NOT_SIGNED_IN
         assert followed(door) == set()
-
-
-def test_the_size_of_a_body_in_parts_is_counted(door: Door) -> None:
-    good = f"fid={STRANGER}&act=1&filler=".encode()
-    chunk = b"x" * 65_536
-    rest = BODY_MAX - len(good) - 15 * len(chunk)
-    assert in_form(door, door.in_parts([good, *[chunk] * 15, b"x" * rest])) == OK
-    assert followed(door) == {STRANGER}
-    for more in ([b"x" * rest, b"x"], [chunk] * 40):
-        refused = good.replace(b"act=1", b"act=2")
-        assert in_form(door, door.in_parts([refused, *[chunk] * 15, *more])) == BAD_REQUEST
-        assert followed(door) == {STRANGER}

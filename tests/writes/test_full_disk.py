@@ -38,7 +38,7 @@ from upspace.server.app import build_app
 from upspace.server.asgi import AsgiDoor
 from upspace.server.settings import build_settings
 from upspace.store import open_store
-from upspace.store.sqlite import writer
+from upspace.store.sqlite import connection
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sets limits of other processes, mounts tmpfs")
 
@@ -284,7 +284,7 @@ def test_a_lock_that_another_process_holds(tmp_path: Path, monkeypatch: pytest.M
     """In this process, where nobody needs to wait for as long as the server does."""
     url = f"sqlite:///{tmp_path / 'store.db'}"
     make_accounts(url, MIDS)
-    monkeypatch.setattr(writer, "_LOCK_TIMEOUT_S", 0.02)
+    monkeypatch.setattr(connection, "LOCK_TIMEOUT_S", 0.02)
 
     async def check() -> None:
         store = await open_store(url)

@@ -13,7 +13,7 @@ import resource
 import socket
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -207,7 +207,10 @@ def test_refusals_say_no_secret(url: str, tmp_path: Path, secrets: Secrets) -> N
 @pytest.mark.skipif(sys.platform != "linux", reason="sets limits of other processes")
 def test_failures_of_the_store_say_no_secret(url: str, tmp_path: Path, secrets: Secrets) -> None:
     """The disk is full, then what is stored of the viewer is damaged."""
-    with serving(tmp_path, *arguments(url, 1)) as served, client_of(served) as client:
+    # While somebody holds the file open, the log stays: nothing is added to it, but what is printed has room.
+    holder = apsw.Connection(url.removeprefix("sqlite:///"))
+    holder.execute("create table filler (x); insert into filler values (zeroblob(100000)); drop table filler")
+    with closing(holder), serving(tmp_path, *arguments(url, 1)) as served, client_of(served) as client:
         for worker in workers_of(served):
             # A log as large as that is still written.
             resource.prlimit(worker, resource.RLIMIT_FSIZE, (log_bytes(url), resource.RLIM_INFINITY))

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from upspace.model import Group, Membership, Relation
 from upspace.wire.codes import (
-    ATTRIBUTE_FOLLOWING,
-    ATTRIBUTE_MUTUAL,
+    ATTRIBUTES_OF_FOLLOWS,
     GROUP_DEFAULT,
     GROUP_NAME_DEFAULT,
     GROUP_NAME_MAX,
@@ -107,7 +106,7 @@ def _check(membership: Membership, fids: Sequence[int], group_ids: Sequence[int]
 def is_followed(relations: Mapping[int, Relation], mid: int) -> bool:
     """Whether the relation to an account is following or mutual: only those can be grouped."""
     relation = relations.get(mid)
-    return relation is not None and relation.attribute in (ATTRIBUTE_FOLLOWING, ATTRIBUTE_MUTUAL)
+    return relation is not None and relation.attribute in ATTRIBUTES_OF_FOLLOWS
 
 
 def _sorted(group_ids: Sequence[int] | set[int]) -> tuple[int, ...]:

@@ -12,7 +12,6 @@ from upspace.wire.errors import (
     AlreadyRelatedError,
     BadRequestError,
     BlockedByTargetError,
-    NotSignedInError,
     TargetBlockedError,
     TargetDeletedError,
     TooManyBlacksError,
@@ -21,18 +20,12 @@ from upspace.wire.errors import (
 )
 from upspace.wire.profiles import Quotas
 
-_FOLLOWS = (codes.ATTRIBUTE_FOLLOWING, codes.ATTRIBUTE_MUTUAL)
-
 
 def modify(pair: Pair, act: int, now: int, re_src: int, quotas: Quotas) -> Change:
     """The pair after its owner acts on the target; `now` in unix seconds. An act without effect changes nothing.
 
-    Raises NotSignedInError if the owner is gone, UnknownAccountError, BadRequestError for what is no act, and what the
-    table of 8.1 names.
+    Raises UnknownAccountError, BadRequestError for what is no act, and what the table of 8.1 names.
     """
-    if pair.owner is None or pair.owner.state is AccountState.DELETED:
-        # Its tokens are void; this one was good a moment ago.
-        raise NotSignedInError
     if pair.target is None:
         raise UnknownAccountError
     new = Relation(pair.mid, pair.fid, codes.ATTRIBUTE_NONE, now, re_src=re_src)
@@ -57,7 +50,7 @@ def modify(pair: Pair, act: int, now: int, re_src: int, quotas: Quotas) -> Chang
 
 def _follow(pair: Pair, new: Relation, quotas: Quotas) -> Change:
     forward, backward = pair.forward, pair.backward
-    _check_may_follow(pair, quotas, already=_FOLLOWS)
+    _check_may_follow(pair, quotas, already=codes.ATTRIBUTES_OF_FOLLOWS)
     groups = forward.groups if forward else ()
     if backward is None or backward.attribute != codes.ATTRIBUTE_FOLLOWING:
         return Change(replace(new, attribute=codes.ATTRIBUTE_FOLLOWING, groups=groups), backward)
@@ -68,7 +61,7 @@ def _follow(pair: Pair, new: Relation, quotas: Quotas) -> Change:
 
 
 def _unfollow(pair: Pair) -> Change:
-    if pair.forward is None or pair.forward.attribute not in _FOLLOWS:
+    if pair.forward is None or pair.forward.attribute not in codes.ATTRIBUTES_OF_FOLLOWS:
         return _as_it_is(pair)
     return Change(None, _no_longer_mutual(pair.backward))
 

@@ -74,12 +74,14 @@ class AsgiDoor:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """The body; None if it is larger than any may be."""
+    """The body; None if it is larger than any may be, or if the client left before its end."""
     chunks = []
     size = 0
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > BODY_MAX_BYTES:

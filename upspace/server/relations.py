@@ -6,10 +6,8 @@ from upspace.relations.visibility import ListKind, check_visible, visible_rows
 from upspace.server.render import DELETED_NAME
 from upspace.server.service import Service
 from upspace.wire import relations as wire
-from upspace.wire.codes import ATTRIBUTE_NONE, PS_MAX
+from upspace.wire.codes import ATTRIBUTE_NONE, ORDER_SPECIAL_FIRST, PS_MAX
 from upspace.wire.splice import encode_list
-
-_SPECIAL_FIRST = "attention"
 
 
 async def relation_stat(service: Service, viewer: Viewer | None, parameters: wire.StatParameters) -> wire.RelationStat:
@@ -42,7 +40,7 @@ async def followings(service: Service, viewer: Viewer | None, parameters: wire.F
     ps = parameters.ps or behaviour.default_ps
     rows = visible_rows(ListKind.FOLLOWINGS, own, behaviour, ps)
     window = page_window(parameters.pn, ps, parameters.order, rows)
-    page = await service.store.followings(vmid, window, own and parameters.order_type == _SPECIAL_FIRST)
+    page = await service.store.followings(vmid, window, own and parameters.order_type == ORDER_SPECIAL_FIRST)
     check_visible(ListKind.FOLLOWINGS, own, behaviour, page.owner, parameters.pn)
     items = await _items(service, viewer, own, page)
     return encode_list(items, total=page.owner.following)

@@ -260,7 +260,7 @@ class Renderer:
             sign=_exact(_encode(account.sign)) if account.sign else b'""',
             birthday=_birthday(birthday),
             basics=_basics(account.sex, account.rank, account.level, account.face_nft, account.is_senior_member, state),
-            marks=_marks(
+            marks=(_marks if decorations is None or len(decorations) <= _DECORATIONS_KEPT else Marks)(
                 official,
                 verify,
                 vip,

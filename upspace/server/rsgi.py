@@ -57,8 +57,9 @@ class RsgiDoor:
         header = scope.headers.get
         body: bytes | None = b""
         # A body that nobody wants is read too: left unread, it would cost the client its connection.
-        if scope.method not in ("GET", "HEAD") or header("content-length") or header("transfer-encoding"):
-            body = await _read_body(protocol)
+        length = header("content-length")
+        if length or scope.method not in ("GET", "HEAD") or header("transfer-encoding"):
+            body = await _read_body(protocol, int(length) if length else 0)
         lines = scope.headers.get_all  # type: ignore[attr-defined]  # missing in Granian's stub
         response = await self._app.respond(
             Request(scope.method, scope.path, scope.query_string, header, lines, body, scope.client)
@@ -70,8 +71,11 @@ class RsgiDoor:
         protocol.response_bytes(response.status, headers, response.body)
 
 
-async def _read_body(protocol: "RSGIHTTPProtocol") -> bytes | None:
-    """The body; None if it is larger than any may be, in which case the client has to connect anew."""
+async def _read_body(protocol: "RSGIHTTPProtocol", length: int) -> bytes | None:
+    """The body; None if it is larger than any may be, or shorter than was said: then the client has left.
+
+    After either the client has to connect anew.
+    """
     chunks = []
     size = 0
     async for chunk in protocol:
@@ -79,4 +83,4 @@ async def _read_body(protocol: "RSGIHTTPProtocol") -> bytes | None:
         if size > BODY_MAX_BYTES:
             return None
         chunks.append(chunk)
-    return b"".join(chunks)
+    return None if size < length else b"".join(chunks)

@@ -213,14 +213,15 @@ class Store(Protocol):
         """Let `decide` say what each pair of `owner` and one of `others` shall be, in their order, and write that.
 
         What `decide` raises for a pair leaves that pair as it is and is returned under its mid. Lists, groups,
-        mutual states and counters of both sides change with a pair, or nothing does. Contract: 5.1, 8.1, 8.2.
+        mutual states and counters of both sides change with a pair, or nothing does. Raises AccountDeletedError if
+        the owner is gone. Contract: 5.1, 8.1, 8.2.
         """
         ...
 
     async def create_group(self, owner: int, decide: DecideGroups) -> int:
         """Add a group with the name that `decide` gives; its id, never used before.
 
-        This and the next three raise what `decide` raises, and AccountDeletedError if the owner is gone.
+        This and the next three raise what `decide` raises, and AccountDeletedError if the owner is gone. Contract: 8.3.
         """
         ...
 

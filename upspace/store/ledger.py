@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from upspace.model import AccountState, Change, Pair, Relation, Standing
 from upspace.store.interface import DecidePair
-from upspace.wire.codes import ATTRIBUTE_BLACK, ATTRIBUTE_FOLLOWING, ATTRIBUTE_MUTUAL, ATTRIBUTE_WHISPER
+from upspace.wire.codes import ATTRIBUTE_BLACK, ATTRIBUTE_WHISPER, ATTRIBUTES_OF_FOLLOWS
 
 _COUNT_MAX = 2**63 - 1
 
@@ -41,6 +41,11 @@ class Ledger:
         self._relations_before = relations
         self._standings: dict[int, Standing] = {}
         self._relations: dict[Key, Relation | None] = {}
+
+    def is_gone(self, mid: int) -> bool:
+        """Whether an account is deleted, or was never there."""
+        standing = self._standing(mid)
+        return standing is None or standing.state is AccountState.DELETED
 
     def decide(self, owner: int, other: int, rule: DecidePair) -> None:
         """Let `rule` decide on one pair. What it raises leaves everything as it was."""
@@ -90,7 +95,7 @@ class Ledger:
 
 def follows(relation: Relation | None) -> bool:
     """Whether the relation is an open follow, mutual or not."""
-    return relation is not None and relation.attribute in (ATTRIBUTE_FOLLOWING, ATTRIBUTE_MUTUAL)
+    return relation is not None and relation.attribute in ATTRIBUTES_OF_FOLLOWS
 
 
 def _counter(count: int) -> int:

@@ -10,8 +10,6 @@ from upspace.wire.errors import TABLE
 from upspace.wire.forms import form_of
 
 _REF = "#/components/schemas/{name}"
-_COMMON_CODES = (-101, -400, -404, -500, -503, -504)
-_LIST_CODES = (22007, 22115, 22118)
 
 
 def build_openapi(version: str) -> dict[str, Any]:

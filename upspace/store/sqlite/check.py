@@ -17,7 +17,7 @@ import apsw
 from upspace.store.findings import KINDS, Kind
 from upspace.store.interface import Finding, Progress
 from upspace.store.queries import read_queries
-from upspace.store.sqlite.connection import PACKAGE, connect_existing, translated
+from upspace.store.sqlite.connection import PACKAGE, connect_existing, transaction, translated
 from upspace.wire.codes import MID_MAX
 
 Row = dict[str, Any]
@@ -85,7 +85,7 @@ class _Check:
             found = iter(list(found))
         while rows := list(islice(found, _BATCH_ROWS)):
             if self._writer is not None and not kind.for_a_person:
-                with _transaction(self._writer, "begin immediate"):
+                with transaction(self._writer, "begin immediate"):
                     self._mend_txn(self._writer, kind, rows)
             for row in rows:
                 yield kind.finding(row, mended=self._writer is not None)
@@ -106,25 +106,12 @@ class _Check:
         if self._in_memory:
             yield
             return
-        with _transaction(self._reader, "begin"):
+        with transaction(self._reader, "begin"):
             yield
 
     def _number(self, name: str, bindings: dict[str, int]) -> int | None:
         number: int | None = self._reader.execute(self._statements[name], bindings).get
         return number
-
-
-@contextmanager
-def _transaction(db: apsw.Connection, begin: str) -> Iterator[None]:
-    db.execute(begin)
-    try:
-        yield
-        db.execute("commit")
-    except BaseException:
-        # A failed commit may have rolled back already.
-        if db.in_transaction:
-            db.execute("rollback")
-        raise
 
 
 def _named(cursor: apsw.Cursor, row: tuple[Any, ...]) -> Row:

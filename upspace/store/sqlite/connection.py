@@ -13,6 +13,11 @@ from upspace.store.migrate import check_version, read_migrations
 PACKAGE = "upspace.store.sqlite"
 MEMORY = "sqlite://"
 
+LOCK_TIMEOUT_S = 5.0
+"""How long whoever writes waits for another process to commit."""
+
+# SQLite's own way of waiting sleeps up to 100 ms at a time. A group of writes takes a few: who looks rarely comes late.
+_LOCK_LOOK_S = 0.001
 _BUSY_TIMEOUT_MS = 5_000
 _MIGRATION_TIMEOUT_MS = 60_000
 # The operating system caches the file as well, so a larger cache here bought less than one in ten
@@ -64,8 +69,25 @@ def connect(path: Path | None, *, writable: bool) -> apsw.Connection:
     db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     db.execute(f"pragma cache_size = -{_PAGE_CACHE_KIB}")
     if writable:
+        db.set_busy_handler(_Patience())
         db.execute("pragma synchronous = full")
     return db
+
+
+class _Patience:
+    """Looks for the lock often, and gives up after a while."""
+
+    def __init__(self) -> None:
+        self._until_s = 0.0
+
+    def __call__(self, looks: int) -> bool:
+        now_s = time.monotonic()
+        if looks == 0:
+            self._until_s = now_s + LOCK_TIMEOUT_S
+        if now_s > self._until_s:
+            return False
+        time.sleep(_LOCK_LOOK_S)
+        return True
 
 
 def connect_existing(url: str, *, writable: bool) -> apsw.Connection:
@@ -88,6 +110,20 @@ def connect_existing(url: str, *, writable: bool) -> apsw.Connection:
     return db
 
 
+@contextmanager
+def transaction(db: apsw.Connection, begin: str = "begin immediate") -> Iterator[None]:
+    """Commit at the end; whatever is raised leaves the database as it was."""
+    db.execute(begin)
+    try:
+        yield
+        db.execute("commit")
+    except BaseException:
+        # A failed commit may have rolled back already.
+        if db.in_transaction:
+            db.execute("rollback")
+        raise
+
+
 def fold_log(url: str) -> None:
     """Copy the log into the file and remove it, unless somebody still uses the file.
 
@@ -106,8 +142,7 @@ def migrate(db: apsw.Connection, url: str) -> tuple[int, int]:
     """
     migrations = read_migrations(PACKAGE)
     db.set_busy_timeout(_MIGRATION_TIMEOUT_MS)
-    db.execute("begin immediate")
-    try:
+    with transaction(db):
         db.execute(_VERSION_TABLE)
         before, oldest_compatible = _version(db)
         if before > len(migrations):
@@ -116,12 +151,6 @@ def migrate(db: apsw.Connection, url: str) -> tuple[int, int]:
             db.execute(migration.sql)
             db.execute("delete from schema_version")
             db.execute("insert into schema_version values (?, ?)", (migration.version, migration.oldest_compatible))
-        db.execute("commit")
-    except BaseException:
-        # What failed may have rolled back already.
-        if db.in_transaction:
-            db.execute("rollback")
-        raise
     db.set_busy_timeout(_BUSY_TIMEOUT_MS)
     return before, max(before, len(migrations))
 

@@ -6,12 +6,7 @@ import apsw
 
 from upspace.model import AccountState, Group, Membership
 from upspace.store.interface import AccountDeletedError, DecideGroups, DecideMembers
-from upspace.store.sqlite.relations import read_relations
-
-_READ_GROUPS = "select id, name from own_group where owner = ? order by id"
-
-_REMOVE_MEMBER = "delete from grouped where owner = ? and other = ? and group_id = ?"
-_PUT_MEMBER = "insert into grouped (owner, other, group_id) values (?, ?, ?)"
+from upspace.store.sqlite.relations import QUERIES, Place, read_relations, write_members_txn
 
 
 def create_txn(db: apsw.Connection, owner: int, decide: DecideGroups) -> int:
@@ -29,9 +24,9 @@ def rename_txn(db: apsw.Connection, owner: int, group_id: int, decide: DecideGro
 
 def delete_txn(db: apsw.Connection, owner: int, group_id: int) -> bool:
     """Remove a group with its members' places; False if the owner has none of that id."""
-    db.execute("delete from own_group where id = ? and owner = ?", (group_id, owner))
-    if db.changes() == 0:
+    if all(group.id != group_id for group in _groups_txn(db, owner)):
         return False
+    db.execute("delete from own_group where id = ? and owner = ?", (group_id, owner))
     db.execute("delete from grouped where owner = ? and group_id = ?", (owner, group_id))
     return True
 
@@ -39,13 +34,13 @@ def delete_txn(db: apsw.Connection, owner: int, group_id: int) -> bool:
 def change_members_txn(db: apsw.Connection, owner: int, others: Sequence[int], decide: DecideMembers) -> None:
     """Put accounts into groups and take them out."""
     relations = read_relations(db, owner, others)
-    removed, added = [], []
+    removed: list[Place] = []
+    added: list[Place] = []
     for other, groups in decide(Membership(tuple(_groups_txn(db, owner)), relations)).items():
         had = set(relations[other].groups)
         removed += [(owner, other, group_id) for group_id in had.difference(groups)]
         added += [(owner, other, group_id) for group_id in set(groups).difference(had)]
-    db.executemany(_REMOVE_MEMBER, removed)
-    db.executemany(_PUT_MEMBER, added)
+    write_members_txn(db, removed, added)
 
 
 def _groups_txn(db: apsw.Connection, owner: int) -> list[Group]:
@@ -53,4 +48,4 @@ def _groups_txn(db: apsw.Connection, owner: int) -> list[Group]:
     row = db.execute("select state from standing where mid = ?", (owner,)).fetchone()
     if row is None or row[0] == AccountState.DELETED:
         raise AccountDeletedError(f"account {owner} is deleted, which is final")
-    return [Group(*found) for found in db.execute(_READ_GROUPS, (owner,))]
+    return [Group(*found) for found in db.execute(QUERIES["groups"], (owner,))]

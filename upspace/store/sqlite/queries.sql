@@ -127,7 +127,7 @@ select (select max(number) from account_change), (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from relation where owner = :owner and attribute = 1
         order by mtime desc, other desc limit :size offset :start)),
-    (select whisper from standing where mid = :owner)
+    0
 
 -- name: blacks
 select (select max(number) from account_change), (
@@ -141,7 +141,7 @@ select (select max(number) from account_change), (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from relation where owner = :owner and attribute = 2 and mutual = 1
         order by mtime desc, other desc limit :size offset :start)),
-    (select count(*) from relation where owner = :owner and attribute = 2 and mutual = 1)
+    0
 
 -- name: same_followings
 select (select max(number) from account_change), (
@@ -172,9 +172,7 @@ select (select max(number) from account_change), (
             select 1 from grouped
             where grouped.owner = relation.owner and grouped.other = relation.other and group_id = :group_id)
         order by mtime desc, other desc limit :size offset :start)),
-    (select count(*) from relation where owner = :owner and attribute = 2 and exists (
-            select 1 from grouped
-            where grouped.owner = relation.owner and grouped.other = relation.other and group_id = :group_id))
+    0
 
 -- name: group_members_special
 select (select max(number) from account_change), (
@@ -186,9 +184,7 @@ select (select max(number) from account_change), (
         order by not exists (
             select 1 from grouped
             where grouped.owner = relation.owner and grouped.other = relation.other and group_id = -10), mtime desc, other desc limit :size offset :start)),
-    (select count(*) from relation where owner = :owner and attribute = 2 and exists (
-            select 1 from grouped
-            where grouped.owner = relation.owner and grouped.other = relation.other and group_id = :group_id))
+    0
 
 -- name: ungrouped
 select (select max(number) from account_change), (
@@ -197,8 +193,7 @@ select (select max(number) from account_change), (
         where owner = :owner and attribute = 2 and not exists (
             select 1 from grouped where grouped.owner = relation.owner and grouped.other = relation.other)
         order by mtime desc, other desc limit :size offset :start)),
-    (select count(*) from relation where owner = :owner and attribute = 2 and not exists (
-            select 1 from grouped where grouped.owner = relation.owner and grouped.other = relation.other))
+    0
 
 -- name: groups
 select id, name from own_group where owner = ? order by id

@@ -36,7 +36,16 @@ from upspace.store.interface import (
     UnknownAccountsError,
 )
 from upspace.store.sqlite import bulk, check, deletion, groups, relations
-from upspace.store.sqlite.connection import MEMORY, connect, connect_existing, fold_log, migrate, translate, translated
+from upspace.store.sqlite.connection import (
+    MEMORY,
+    connect,
+    connect_existing,
+    fold_log,
+    migrate,
+    transaction,
+    translate,
+    translated,
+)
 from upspace.store.sqlite.rows import ACCOUNT_WIDTH, STATES, read_profile, read_standing
 from upspace.store.sqlite.writer import PairsJob, WorkJob, Writer
 from upspace.wire.codes import GROUP_DEFAULT
@@ -308,16 +317,8 @@ class SqliteStore:
         with translated(self.url):
             if self._loader is None:
                 self._loader = connect_existing(self.url, writable=True)
-            db = self._loader
-            db.execute("begin immediate")
-            try:
-                work(db)
-                db.execute("commit")
-            except BaseException:
-                # A failed commit may have rolled back already.
-                if db.in_transaction:
-                    db.execute("rollback")
-                raise
+            with transaction(self._loader):
+                work(self._loader)
 
 
 def _casefold(*values: Any) -> str:

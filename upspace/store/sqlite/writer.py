@@ -18,18 +18,17 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import apsw
 from msgspec import Struct
 
-from upspace.store.interface import DecidePair, StoreError, StoreUnavailableError
+from upspace.store.interface import AccountDeletedError, DecidePair, StoreTimeoutError, StoreUnavailableError
 from upspace.store.sqlite import relations
-from upspace.store.sqlite.connection import connect_existing, translate
+from upspace.store.sqlite.connection import LOCK_TIMEOUT_S, connect_existing, transaction, translate
 
 T = TypeVar("T")
 
-# More than this many writes in a transaction gain nothing, and those that wait for it would wait longer.
-_GROUP_MAX = 512
-# How long a group waits for another process to commit before its callers are told that it did not come to it.
-_LOCK_TIMEOUT_S = 5.0
-# SQLite's own handler sleeps up to 100 ms at a time. A group takes a few, and whoever looks rarely comes late.
-_LOCK_LOOK_S = 0.001
+GROUP_MAX = 512
+"""More writes than that in a transaction gain nothing, and those that wait for it would wait longer."""
+
+# More than this many that wait are refused: they would wait for many seconds, and take memory meanwhile.
+_WAITING_MAX = 10_000
 # Copying the log into the file costs as much as several commits, so it is done once in 32 MB.
 _CHECKPOINT_PAGES = 8_000
 # What will not get better by trying each write of a failed group on its own.
@@ -63,6 +62,7 @@ class Outcome(NamedTuple):
 class _Waiting(NamedTuple):
     job: Job
     answer: "asyncio.Future[Any]"
+    since_s: float
 
 
 class Writer:
@@ -87,11 +87,14 @@ class Writer:
             if outcome.error is not None:
                 raise outcome.error
             return outcome.value
-        answer = asyncio.get_running_loop().create_future()
-        self._queue.put(_Waiting(job, answer))
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="upspace-writer", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name="upspace-writer", daemon=True)
+            thread.start()
+            self._thread = thread
+        if self._queue.qsize() >= _WAITING_MAX:
+            raise StoreUnavailableError(f"{self._url}: {_WAITING_MAX} writes are waiting")
+        answer = asyncio.get_running_loop().create_future()
+        self._queue.put(_Waiting(job, answer, time.monotonic()))
         return await answer
 
     def close(self) -> None:
@@ -105,21 +108,33 @@ class Writer:
     def _work(self) -> None:
         """The thread: it opens its connection with the first group, and anew after a failure to open."""
         db: apsw.Connection | None = None
+        locked = False
         while group := self._next_group():
+            if locked:
+                group = self._without_late(group)
             try:
                 db = db or _connect(self._url)
                 outcomes = self._commit(db, [waiting.job for waiting in group])
-            except StoreError as error:
+            except Exception as error:
                 outcomes = [Outcome(error=error)] * len(group)
+            locked = any(isinstance(outcome.error, StoreTimeoutError) for outcome in outcomes)
             _deliver(group, outcomes)
         if db is not None:
             db.close()
+
+    def _without_late(self, group: Sequence[_Waiting]) -> list[_Waiting]:
+        """Those of a group that have not waited for a lock long enough already; the others are told so."""
+        late_s = time.monotonic() - LOCK_TIMEOUT_S
+        late = [waiting for waiting in group if waiting.since_s <= late_s]
+        error = StoreTimeoutError(f"{self._url}: a lock was not to be had in time")
+        _deliver(late, [Outcome(error=error)] * len(late))
+        return [waiting for waiting in group if waiting.since_s > late_s]
 
     def _next_group(self) -> list[_Waiting]:
         """Everything that waits, at least one; nothing when the writer is to end."""
         group: list[_Waiting] = []
         with suppress(Empty):
-            while len(group) < _GROUP_MAX:
+            while len(group) < GROUP_MAX:
                 waiting = self._queue.get(block=not group)
                 if waiting is None:
                     if group:
@@ -130,6 +145,8 @@ class Writer:
 
     def _commit(self, db: apsw.Connection, jobs: Sequence[Job]) -> list[Outcome]:
         """One transaction for all. If it fails for a reason that may lie in one of them, one for each."""
+        if not jobs:
+            return []
         try:
             return _transaction(db, jobs)
         except apsw.Error as error:
@@ -144,42 +161,18 @@ class Writer:
 
 def _connect(url: str) -> apsw.Connection:
     db = connect_existing(url, writable=True)
-    db.set_busy_handler(_Patience())
     db.execute(f"pragma wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     return db
 
 
-class _Patience:
-    """Looks for the lock often, and gives up after a while."""
-
-    def __init__(self) -> None:
-        self._until = 0.0
-
-    def __call__(self, looks: int) -> bool:
-        now = time.monotonic()
-        if looks == 0:
-            self._until = now + _LOCK_TIMEOUT_S
-        if now > self._until:
-            return False
-        time.sleep(_LOCK_LOOK_S)
-        return True
-
-
 def _transaction(db: apsw.Connection, jobs: Iterable[Job]) -> list[Outcome]:
-    db.execute("begin immediate")
-    try:
-        outcomes: list[Outcome] = []
+    outcomes: list[Outcome] = []
+    with transaction(db):
         for kind, run in groupby(jobs, type):
             if kind is PairsJob:
                 outcomes += _change_pairs_txn(db, [job for job in run if isinstance(job, PairsJob)])
             else:
                 outcomes += [_work_txn(db, job) for job in run if isinstance(job, WorkJob)]
-        db.execute("commit")
-    except BaseException:
-        # A failed commit may have rolled back already.
-        if db.in_transaction:
-            db.execute("rollback")
-        raise
     return outcomes
 
 
@@ -188,6 +181,9 @@ def _change_pairs_txn(db: apsw.Connection, jobs: Sequence[PairsJob]) -> list[Out
     ledger = relations.open_ledger_txn(db, [(job.owner, other) for job in jobs for other in job.others])
     outcomes = []
     for job in jobs:
+        if ledger.is_gone(job.owner):
+            outcomes.append(Outcome(error=AccountDeletedError(f"account {job.owner} is deleted, which is final")))
+            continue
         refused: dict[int, Exception] = {}
         for other in job.others:
             try:
@@ -200,13 +196,16 @@ def _change_pairs_txn(db: apsw.Connection, jobs: Sequence[PairsJob]) -> list[Out
 
 
 def _work_txn(db: apsw.Connection, job: WorkJob[Any]) -> Outcome:
+    db.execute("savepoint job")
     try:
-        with db:
-            value = job.work(db)
+        value = job.work(db)
     except apsw.Error:
+        # The whole group is taken back, if SQLite has not done so already.
         raise
     except Exception as error:
+        db.execute("rollback to job; release job")
         return Outcome(error=error)
+    db.execute("release job")
     return Outcome(value)
 
 
