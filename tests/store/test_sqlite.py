@@ -122,6 +122,7 @@ async def use_everything(store: SqliteStore) -> None:
     await store.account(1)
     await store.profile(1)
     await store.accounts([1])
+    await store.decorations(1)
     await store.standing(1)
     await store.counters(1)
     await store.figures(1)

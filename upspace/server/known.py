@@ -43,8 +43,10 @@ class KnownAccounts:
         known = self._kept.get(mid)
         if known is self._renderer.deleted:
             return None
-        if known is not None and known.marks.complete:
-            return known
+        if known is not None:
+            if known.marks.complete:
+                return known
+            return self._renderer.completed(known, await self._store.decorations(mid))
         seen = self._seen
         account = (await self._store.accounts((mid,))).get(mid)
         # Who asks for one account may guess: what is missing is not kept.

@@ -209,6 +209,12 @@ class Renderer:
         account = seen.account
         return self._rendered(account, seen.state, "" if seen.hides_birthday else account.birthday, whole)
 
+    def completed(self, account: RenderedAccount, decorations: str | None) -> RenderedAccount:
+        """An account with the decorations that were left out."""
+        text = None if decorations is None else decorations.encode()
+        marks = msgspec.structs.replace(account.marks, decorations=text, complete=True)
+        return msgspec.structs.replace(account, marks=marks)
+
     def abridged(self, account: RenderedAccount) -> RenderedAccount:
         """A whole account without its decorations if they are long."""
         text = account.marks.decorations
@@ -252,6 +258,7 @@ class Renderer:
         text = account.decorations
         decorations = None if text is None else text.encode()
         complete = whole or decorations is None or len(decorations) <= _DECORATIONS_KEPT
+        kept = decorations if complete else None
         official, verify = _official(account.official)
         vip, card_vip, relation_vip = _vip(account.vip, self._recent)
         return RenderedAccount(
@@ -260,13 +267,13 @@ class Renderer:
             sign=_exact(_encode(account.sign)) if account.sign else b'""',
             birthday=_birthday(birthday),
             basics=_basics(account.sex, account.rank, account.level, account.face_nft, account.is_senior_member, state),
-            marks=(_marks if decorations is None or len(decorations) <= _DECORATIONS_KEPT else Marks)(
+            marks=(_marks if kept is None or len(kept) <= _DECORATIONS_KEPT else Marks)(
                 official,
                 verify,
                 vip,
                 card_vip,
                 _item_end(verify, relation_vip, account.nft_icon, account.face_nft, self._name_render(text)),
-                decorations if complete else None,
+                kept,
                 complete,
             ),
         )

@@ -37,7 +37,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = "{public_url}/-/faces/{mid}.svg"
     account_cache_mb: Annotated[
         int, Meta(ge=0, le=1_000_000, description="memory of each worker for accounts in replies, in megabytes")
-    ] = 48
+    ] = 64
     limit_viewer_reads: Annotated[
         str, Meta(description="reads of one viewer: N/S is N requests within S seconds; empty is no limit")
     ] = ""

@@ -14,6 +14,7 @@ from upspace.model import (
     Counters,
     Figures,
     Group,
+    Json,
     Listed,
     Listing,
     Membership,
@@ -116,6 +117,10 @@ class Store(Protocol):
 
     async def accounts(self, mids: Collection[int]) -> dict[int, SeenAccount]:
         """Many accounts by mid in one query; those unknown or deleted are left out."""
+        ...
+
+    async def decorations(self, mid: int) -> Json | None:
+        """The decorations of one account; None if it has none, is unknown or deleted. Contract: 6.1, 6.2."""
         ...
 
     async def standing(self, mid: int) -> Standing | None:

@@ -22,7 +22,7 @@ _BUSY_TIMEOUT_MS = 5_000
 _MIGRATION_TIMEOUT_MS = 60_000
 # The operating system caches the file as well, so a larger cache here bought less than one in ten
 # on list pages of 3 million relations, and its memory is paid once for every worker.
-_PAGE_CACHE_KIB = 4 * 1024
+_PAGE_CACHE_KIB = 2 * 1024
 
 _VERSION_TABLE = """
 create table if not exists schema_version (

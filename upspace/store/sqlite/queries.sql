@@ -27,6 +27,9 @@ select json_group_array(json_array(json_array(
     account.decorations), standing.state, standing.hides_birthday))
 from carray(?) as wanted cross join account on account.mid = wanted.value join standing on standing.mid = wanted.value
 
+-- name: decorations
+select decorations from account where mid = ?
+
 -- name: standing
 select standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
     standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower

@@ -12,6 +12,7 @@ from upspace.model import (
     Counters,
     Figures,
     Group,
+    Json,
     Listed,
     Listing,
     ListOwner,
@@ -108,6 +109,10 @@ class SqliteStore:
             return {}
         row = self._row("accounts", (_array(mids),))
         return {} if row is None else {seen.account.mid: seen for seen in _decode_accounts(row[0])}
+
+    async def decorations(self, mid: int) -> Json | None:
+        row = self._row("decorations", (mid,))
+        return None if row is None else row[0]
 
     async def standing(self, mid: int) -> Standing | None:
         row = self._row("standing", (mid,))
