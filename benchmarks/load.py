@@ -3,10 +3,14 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
+
+C = TypeVar("C", bound=Struct)
 
 CONNECTIONS = 32
 THREADS = 1
@@ -43,24 +47,20 @@ def require_wrk() -> str:
 
 def run_wrk(server: str, url: str, targets: Path, *, seconds: int, seed: int) -> Counted:
     """Ask `server` for `url`, its `{mid}` replaced by random lines of `targets`. Raises LoadError."""
-    command = [
-        "wrk",
-        "--latency",
-        f"--threads={THREADS}",
-        f"--connections={CONNECTIONS}",
-        f"--duration={seconds}s",
-        f"--script={_SCRIPT}",
-        server,
-        "--",
-        str(targets),
-        str(seed),
-        url,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + _GRACE_S)
-    found = _RESULT.search(done.stdout)
-    if found is None:
-        raise LoadError(f"wrk failed for {url}: {(done.stderr or done.stdout).strip()}")
-    counted = msgspec.json.decode(found[1], type=Counted)
+    counted = run_script(_SCRIPT, Counted, server, (str(targets), str(seed), url), seconds=seconds)
     if counted.requests == 0:
         raise LoadError(f"{server}{url}: not one reply in {seconds} s")
     return counted
+
+
+def run_script(
+    script: Path, kind: type[C], server: str, arguments: Sequence[str], *, seconds: int, connections: int = CONNECTIONS
+) -> C:
+    """Load by a script of wrk, and the line `result {...}` that it prints. Raises LoadError."""
+    command = ["wrk", "--latency", f"--threads={THREADS}", f"--connections={connections}", f"--duration={seconds}s"]
+    command += [f"--script={script}", server, "--", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + _GRACE_S)
+    found = _RESULT.search(done.stdout)
+    if found is None:
+        raise LoadError(f"wrk failed at {server}: {(done.stderr or done.stdout).strip()}")
+    return msgspec.json.decode(found[1], type=kind)

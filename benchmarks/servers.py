@@ -49,6 +49,15 @@ def upspace_server(store: Path) -> Iterator[Server]:
 
 
 @contextmanager
+def single_commit_server(store: Path) -> Iterator[Server]:
+    """upspace with one transaction a write."""
+    port = free_port()
+    command = [sys.executable, str(_HERE / "single_commits.py"), "--store", f"sqlite:///{store}", "--port", str(port)]
+    with _running("single commits", command, port) as server:
+        yield server
+
+
+@contextmanager
 def bare_server(sizes: Mapping[str, int]) -> Iterator[Server]:
     """The bare limit, with replies of these sizes."""
     port = free_port()
