@@ -88,7 +88,7 @@ def test_what_was_acknowledged_is_there_after_a_crash(tmp_path: Path, url: str) 
                     served,
                     SEED + kill,
                     chance.randint(1, WRITES_MAX),
-                    lambda: kill_group(killed),  # noqa: B023
+                    lambda: kill_group(killed),  # noqa: B023  # called within its own turn
                 )
             unanswered += load.broken
         # A service manager starts it again at once, a person looks first.
@@ -137,7 +137,7 @@ def test_what_is_done_when_the_service_is_stopped_is_answered(tmp_path: Path, ur
                 served,
                 SEED + turn,
                 chance.randint(1, WRITES_MAX),
-                lambda: stopped.process.send_signal(signal.SIGTERM),  # noqa: B023
+                lambda: stopped.process.send_signal(signal.SIGTERM),  # noqa: B023  # called within its own turn
             )
             assert (served.process.wait(DEADLINE_S), served.errors()) == (0, "")
         said = f"seed {SEED}, turn {turn}, {len(load.asked)} requests"

@@ -21,7 +21,7 @@ def test_a_write_on_a_damaged_account_fails_alone(tmp_path: Path, numbers: str) 
     url = f"sqlite:///{tmp_path / 'store.db'}"
     make_accounts(url, (ANN, BEA, DAMAGED))
     file = apsw.Connection(url.removeprefix("sqlite:///"))
-    file.execute(f"update standing set {numbers} where mid = {DAMAGED}")  # noqa: S608
+    file.execute(f"update standing set {numbers} where mid = {DAMAGED}")  # noqa: S608  # texts of this file
     file.close()
     headers = {"Authorization": f"Bearer {token_of(ANN)}"}
     with (
