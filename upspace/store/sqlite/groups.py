@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import apsw
 
 from upspace.model import AccountState, Group, Membership
+from upspace.store.difference import Place
 from upspace.store.interface import AccountDeletedError, DecideGroups, DecideMembers
-from upspace.store.sqlite.relations import QUERIES, Place, read_relations, write_members_txn
+from upspace.store.sqlite.relations import QUERIES, read_relations, write_members_txn
 
 
 def create_txn(db: apsw.Connection, owner: int, decide: DecideGroups) -> int:

@@ -1,21 +1,18 @@
 """Reading and writing the pairs of a group of writes, inside its transaction."""
 
 from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import apsw
 import msgspec
 
 from upspace.model import Relation
-from upspace.store.ledger import ChangedRelation, Key, Ledger, follows
+from upspace.store.difference import Place, difference
+from upspace.store.ledger import Key, Ledger
 from upspace.store.queries import read_queries
+from upspace.store.rows import read_relation, read_standing
 from upspace.store.sqlite.connection import PACKAGE
-from upspace.store.sqlite.rows import read_relation, read_standing
-from upspace.wire.codes import ATTRIBUTE_FOLLOWING, ATTRIBUTE_MUTUAL
-
-Place = tuple[int, int, int]
-"""An account's place in a group: owner, account, group id."""
 
 QUERIES = read_queries(PACKAGE)
 
@@ -89,7 +86,7 @@ def read_relations(db: apsw.Connection, owner: int, others: Collection[int]) -> 
     if not others:
         return {}
     rows = db.execute(QUERIES["relations"], (apsw.carray(array("q", others)), owner))
-    return {relation.other: relation for relation in (read_relation(owner, row) for row in rows)}
+    return {relation.other: relation for relation in (_relation(owner, row) for row in rows)}
 
 
 def open_ledger_txn(db: apsw.Connection, pairs: Collection[Key]) -> Ledger:
@@ -101,21 +98,19 @@ def open_ledger_txn(db: apsw.Connection, pairs: Collection[Key]) -> Ledger:
     standings = [read_standing(row) for row in _read(db, _READ_STANDINGS, apsw.carray(mids))]
     relations: dict[Key, Relation] = {}
     for owner, *columns in _read(db, _READ_RELATIONS, _json(sorted(keys))):
-        relation = read_relation(owner, columns)
+        relation = _relation(owner, columns)
         relations[owner, relation.other] = relation
     return Ledger({standing.mid: standing for standing in standings}, relations)
 
 
 def write_ledger_txn(db: apsw.Connection, ledger: Ledger) -> None:
     """Write what differs. Rows go in the order of their keys, which is the order of their pages."""
-    changed = sorted(ledger.changed_relations())
-    lost = [_follower(key, before) for key, before, after in changed if _leaves(before, after)]
-    won = [_follower(key, after) for key, before, after in changed if _leaves(after, before)]
-    _write(db, _REMOVE_FOLLOWERS, sorted(lost))
-    _write(db, _REMOVE_RELATIONS, [key for key, _, after in changed if after is None])
-    _write(db, _PUT_RELATIONS, [_row(key, after) for key, _, after in changed if after is not None])
-    _write(db, _PUT_FOLLOWERS, sorted(won))
-    write_members_txn(db, list(_groups(changed, removed=True)), list(_groups(changed, removed=False)))
+    rows = difference(ledger.changed_relations())
+    _write(db, _REMOVE_FOLLOWERS, rows.lost_followers)
+    _write(db, _REMOVE_RELATIONS, rows.lost_relations)
+    _write(db, _PUT_RELATIONS, rows.put_relations)
+    _write(db, _PUT_FOLLOWERS, rows.won_followers)
+    write_members_txn(db, rows.lost_places, rows.won_places)
     counters = [(of.mid, of.following, of.whisper, of.black, of.follower) for of in ledger.changed_standings()]
     _write(db, _PUT_COUNTERS, sorted(counters))
 
@@ -124,6 +119,12 @@ def write_members_txn(db: apsw.Connection, lost: Sequence[Place], won: Sequence[
     """Take accounts out of groups, and put them into others."""
     _write(db, _REMOVE_GROUPED, lost)
     _write(db, _PUT_GROUPED, won)
+
+
+def _relation(owner: int, row: Sequence[Any]) -> Relation:
+    """The group ids come last, joined by commas, or null."""
+    *columns, groups = row
+    return read_relation(owner, columns, map(int, groups.split(",")) if groups else ())
 
 
 def _json(rows: Sequence[tuple[int, ...]]) -> str:
@@ -138,28 +139,3 @@ def _read(db: apsw.Connection, statement: str, wanted: Any) -> list[list[Any]]:
 def _write(db: apsw.Connection, statement: str, rows: Sequence[tuple[int, ...]]) -> None:
     if rows:
         db.execute(statement, (_json(rows),))
-
-
-def _leaves(one: Relation | None, other: Relation | None) -> bool:
-    """Whether the row that `one` has in the list of followers is not that of `other`."""
-    return one is not None and follows(one) and not (other is not None and follows(other) and other.mtime == one.mtime)
-
-
-def _follower(key: Key, relation: Relation | None) -> tuple[int, int, int]:
-    owner, other = key
-    return other, relation.mtime if relation else 0, owner
-
-
-def _row(key: Key, relation: Relation) -> tuple[int, int, int, bool, int, int]:
-    mutual = relation.attribute == ATTRIBUTE_MUTUAL
-    attribute = ATTRIBUTE_FOLLOWING if mutual else relation.attribute
-    return *key, attribute, mutual, relation.mtime, relation.re_src
-
-
-def _groups(changed: Iterable[ChangedRelation], *, removed: bool) -> Iterable[Place]:
-    """The places in groups that are lost, or those that are won."""
-    for (owner, other), before, after in changed:
-        had = set(before.groups) if before else set()
-        has = set(after.groups) if after else set()
-        for group_id in sorted(had - has if removed else has - had):
-            yield owner, other, group_id

@@ -36,6 +36,7 @@ from upspace.store.interface import (
     StoreUnavailableError,
     UnknownAccountsError,
 )
+from upspace.store.rows import ACCOUNT_WIDTH, STATES, read_profile, read_standing
 from upspace.store.sqlite import bulk, check, deletion, groups, relations
 from upspace.store.sqlite.connection import (
     MEMORY,
@@ -47,7 +48,6 @@ from upspace.store.sqlite.connection import (
     translate,
     translated,
 )
-from upspace.store.sqlite.rows import ACCOUNT_WIDTH, STATES, read_profile, read_standing
 from upspace.store.sqlite.writer import PairsJob, WorkJob, Writer
 from upspace.wire.codes import GROUP_DEFAULT
 

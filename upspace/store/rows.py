@@ -1,6 +1,6 @@
-"""From rows to the nouns of the house."""
+"""From rows to the nouns of the house: the columns are those of every engine, in the order of the structs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from upspace.model import Account, AccountState, CounterMode, Profile, Relation, Standing, Upstat
@@ -13,7 +13,7 @@ ACCOUNT_WIDTH = len(Account.__struct_fields__)
 STANDING_WIDTH = len(Standing.__struct_fields__)
 
 
-def read_standing(row: Sequence[Any]) -> Standing:
+def read_standing(row: Iterable[Any]) -> Standing:
     """The columns of `standing`, in the order of the struct."""
     mid, state, followings, followers, birthday, mode, following, whisper, black, follower = row
     return Standing(
@@ -41,14 +41,7 @@ def read_profile(row: Sequence[Any]) -> Profile:
     )
 
 
-def read_relation(owner: int, row: Sequence[Any]) -> Relation:
-    """The columns other, attribute, mutual, mtime, re_src, and the group ids joined by commas or null."""
-    other, attribute, mutual, mtime, re_src, groups = row
-    return Relation(
-        owner,
-        other,
-        ATTRIBUTE_MUTUAL if mutual else attribute,
-        mtime,
-        tuple(sorted(map(int, groups.split(",")))) if groups else (),
-        re_src,
-    )
+def read_relation(owner: int, row: Iterable[Any], groups: Iterable[int]) -> Relation:
+    """The columns other, attribute, mutual, mtime, re_src, and the group ids in any order."""
+    other, attribute, mutual, mtime, re_src = row
+    return Relation(owner, other, ATTRIBUTE_MUTUAL if mutual else attribute, mtime, tuple(sorted(groups)), re_src)
