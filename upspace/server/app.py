@@ -11,6 +11,7 @@ from msgspec import Struct
 from upspace.model import AccountState, Viewer
 from upspace.server import accounts, groups, pairs, relations
 from upspace.server.admin import ADMIN_PREFIX, Admin
+from upspace.server.faultlog import FaultLog
 from upspace.server.http import FORM_MAX_BYTES, JSON_HEADERS, JSONP_HEADERS, Request, Response
 from upspace.server.limits import Limiter, Limits, Table, client_address
 from upspace.server.own import own_reply
@@ -106,6 +107,7 @@ class App:
         self._limiter = limiter
         self._admin = admin
         self._trust_forwarded = trust_forwarded
+        self._faults = FaultLog()
 
     async def respond(self, request: Request) -> Response:
         """The reply to one request. Nothing is raised: a fault becomes an envelope and an entry in the log."""
@@ -119,7 +121,7 @@ class App:
         try:
             body = await self._answer(route, request, query, callback)
         except Exception as error:
-            refusal = _refusal(error, request)
+            refusal = _refusal(error, request, self._faults)
             body, status = envelope.failure(refusal), refusal.status
             headers = _headers_of(refusal)
         if not callback or not envelope.is_callback(callback):
@@ -133,7 +135,7 @@ class App:
         try:
             return Response(200, JSON_HEADERS, await self._admin.answer(request))
         except Exception as error:
-            refusal = _refusal(error, request)
+            refusal = _refusal(error, request, self._faults)
             return Response(refusal.status, JSON_HEADERS + _headers_of(refusal), envelope.failure(refusal))
 
     async def _answer(  # noqa: C901  # the order of checks is one list
@@ -203,7 +205,7 @@ def _headers_of(refusal: ContractError) -> list[tuple[str, str]]:
     return []
 
 
-def _refusal(error: Exception, request: Request) -> ContractError:
+def _refusal(error: Exception, request: Request, faults: FaultLog) -> ContractError:
     """What the client is told. A fault of the store or of our own is logged, without query or headers: no secrets."""
     if isinstance(error, ContractError):
         return error
@@ -211,7 +213,7 @@ def _refusal(error: Exception, request: Request) -> ContractError:
         # The viewer was there when its token was looked up.
         return NotSignedInError()
     if isinstance(error, StoreError):
-        log.error("%s %s: %s", request.method, request.path, error)
+        faults.note(request, error)
         return TimedOutError() if isinstance(error, StoreTimeoutError) else UnavailableError()
     log.error("%s %s failed", request.method, request.path, exc_info=error)
     return ServerFaultError()

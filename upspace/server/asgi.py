@@ -1,5 +1,6 @@
 """The door for every other server, and for tests in one process: ASGI 3 with lifespan."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -21,6 +22,8 @@ class AsgiDoor:
     def __init__(self, open_app: Callable[[], Awaitable[App]]) -> None:
         self._open_app = open_app
         self._app: App | None = None
+        # Opening may take a while, and two requests may be the first.
+        self._opening = asyncio.Lock()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One connection scope of ASGI 3."""
@@ -32,7 +35,7 @@ class AsgiDoor:
             raise ValueError(f"upspace speaks HTTP only, not {scope['type']}")
 
     async def _respond(self, scope: Message, receive: Receive, send: Send) -> None:
-        app = await self._opened()
+        app = self._app or await self._opened()
         headers: defaultdict[str, list[str]] = defaultdict(list)
         for name, value in scope["headers"]:
             headers[name.decode("latin-1")].append(value.decode("latin-1"))
@@ -68,8 +71,9 @@ class AsgiDoor:
                 return
 
     async def _opened(self) -> App:
-        if self._app is None:
-            self._app = await self._open_app()
+        async with self._opening:
+            if self._app is None:
+                self._app = await self._open_app()
         return self._app
 
 

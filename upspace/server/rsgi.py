@@ -42,7 +42,7 @@ class RsgiDoor:
         self._app: App
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        store = loop.run_until_complete(open_store(self._settings.store))
+        store = loop.run_until_complete(open_store(self._settings.store, **self._settings.store_options()))
         table = None if self._limits_table is None else Table.open(self._limits_table)
         self._app = build_app(store, self._settings, table=table)
         if self._on_ready is not None:
@@ -54,21 +54,23 @@ class RsgiDoor:
             self._on_stopped()
 
     async def __rsgi__(self, scope: "Scope", protocol: "RSGIHTTPProtocol") -> None:
-        header = scope.headers.get
+        # Each access makes the object anew.
+        headers = scope.headers
+        header = headers.get
         body: bytes | None = b""
         # A body that nobody wants is read too: left unread, it would cost the client its connection.
         length = header("content-length")
         if length or scope.method not in ("GET", "HEAD") or header("transfer-encoding"):
             body = await _read_body(protocol, int(length) if length else 0)
-        lines = scope.headers.get_all  # type: ignore[attr-defined]  # missing in Granian's stub
+        lines = headers.get_all  # type: ignore[attr-defined]  # missing in Granian's stub
         response = await self._app.respond(
             Request(scope.method, scope.path, scope.query_string, header, lines, body, scope.client)
         )
         if len(response.body) > _SENT_AT_ONCE_BYTES:
             await asyncio.sleep(0)
         # The rest of a body that was too large is in the way of further requests, and the client must not send any.
-        headers = [*response.headers, ("connection", "close")] if body is None else response.headers
-        protocol.response_bytes(response.status, headers, response.body)
+        sent = [*response.headers, ("connection", "close")] if body is None else response.headers
+        protocol.response_bytes(response.status, sent, response.body)
 
 
 async def _read_body(protocol: "RSGIHTTPProtocol", length: int) -> bytes | None:
