@@ -1,6 +1,5 @@
 """The command as a process and in process, and servers over the accounts of tests/server/people.py."""
 
-import asyncio
 import io
 import os
 import re
@@ -16,6 +15,8 @@ from typing import IO, NamedTuple
 
 import httpx
 import pytest
+from postgres_server import PostgresServer, running_server
+from stores import ENGINES, Stores
 
 # What takes longer than this hangs.
 DEADLINE_S = 60
@@ -148,24 +149,55 @@ def upspace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     return run
 
 
-@pytest.fixture
-def store_url(tmp_path: Path) -> str:
-    """An empty store in a file."""
-    from upspace.store import migrate_store
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for many tests; what it keeps is gone with it."""
+    with running_server(durable=False) as server:
+        yield server
 
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    asyncio.run(migrate_store(url))
-    return url
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """An empty store in a PostgreSQL database."""
+    url = postgres.migrated_database()
+    yield url
+    postgres.drop(url)
 
 
 @pytest.fixture(scope="session")
-def people_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A store in a file with the accounts of people.py. Tests that change something make their own."""
-    from people import load_people
+def stores(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stores:
+    """Empty stores on any engine. Without one on PostgreSQL, no server is started."""
+    return Stores(tmp_path_factory.mktemp("stores"), lambda: request.getfixturevalue("postgres"))
 
-    url = f"sqlite:///{tmp_path_factory.mktemp('people') / 'people.db'}"
-    asyncio.run(load_people(url))
-    return url
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each engine: what asks for this runs on all of them."""
+    return str(request.param)
+
+
+@pytest.fixture
+def store_url(stores: Stores, engine: str) -> Iterator[str]:
+    """An empty store on each engine."""
+    url = stores.new(engine)
+    yield url
+    stores.drop(url)
+
+
+@pytest.fixture
+def file_url(stores: Stores) -> Iterator[str]:
+    """An empty store in a file: for what is about files, or about no store at all."""
+    url = stores.new("sqlite")
+    yield url
+    stores.drop(url)
+
+
+@pytest.fixture(scope="session")
+def people_url(stores: Stores, engine: str) -> str:
+    """The accounts of people.py on each engine. Tests that change something make their own."""
+    from people import people_store
+
+    return people_store(stores.new(engine))
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from upspace.wire.record import AccountRecord, CountersRecord, Decorations, Mode
 integers = st.integers(-(2**53), 2**53)
 counts = st.integers(0, MID_MAX)
 flags = st.integers(0, 1)
-texts = st.text(max_size=8)
+characters = st.characters(codec="utf-8", exclude_characters="\0")
+texts = st.text(characters, max_size=8)
 plain_values = st.none() | st.booleans() | integers | st.floats(allow_nan=False, allow_infinity=False) | texts
 objects = st.dictionaries(texts, plain_values, max_size=2)
 
@@ -43,7 +44,7 @@ live_rooms = st.builds(
 records = st.builds(
     AccountRecord,
     mid=st.integers(1, MID_MAX),
-    name=st.text(min_size=1, max_size=8),
+    name=st.text(characters, min_size=1, max_size=8),
     sex=st.sampled_from(SEXES),
     face=texts,
     face_nft=flags,

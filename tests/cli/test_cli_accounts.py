@@ -67,11 +67,9 @@ def test_an_account_is_added_and_shown_with_every_value(run: Upspace, tmp_path: 
     assert added["counters"] == {"following": 0, "whisper": 0, "black": 0, "follower": 0}
 
 
-def test_what_is_shown_can_be_added_to_another_store(run: Upspace, upspace: Upspace, tmp_path: Path) -> None:
+def test_what_is_shown_can_be_added_to_another_store(run: Upspace, upspace: Upspace, file_url: str) -> None:
     shown = ok(add(run, FULL))
-    other = f"sqlite:///{tmp_path / 'other.db'}"
-    assert upspace("migrate", "--store", other).code == 0
-    again = upspace("account", "add", "-", "--store", other, given=json.dumps(shown).encode())
+    again = upspace("account", "add", "-", "--store", file_url, given=json.dumps(shown).encode())
     assert ok(again) == shown
 
 

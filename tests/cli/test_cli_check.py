@@ -27,11 +27,11 @@ ACCOUNTS = 60
 
 
 @pytest.fixture
-def community(store_url: str) -> str:
+def community(file_url: str) -> str:
     """A store in which everyone follows account 1, and is followed back."""
 
     async def fill() -> None:
-        store = await open_store(store_url)
+        store = await open_store(file_url)
         mids = range(1, ACCOUNTS + 1)
         pairs = [pair for mid in mids[1:] for pair in ((mid, 1), (1, mid))]
         await store.load(
@@ -41,7 +41,7 @@ def community(store_url: str) -> str:
         await store.close()
 
     asyncio.run(fill())
-    return store_url
+    return file_url
 
 
 def execute(url: str, sql: str) -> None:

@@ -130,8 +130,8 @@ def test_the_module_is_the_command() -> None:
     assert (bad.code != 0, bad.out, bad.err.count("\n")) == (True, "", 1)
 
 
-def test_the_variable_of_the_store_is_read_by_commands_that_serve_nothing(store_url: str) -> None:
-    assert run_process("token", "list", env={"UPSPACE_STORE": store_url}) == Ran(0, "", "")
+def test_the_variable_of_the_store_is_read_by_commands_that_serve_nothing(file_url: str) -> None:
+    assert run_process("token", "list", env={"UPSPACE_STORE": file_url}) == Ran(0, "", "")
     assert (
-        run_process("account", "show", "1", env={"UPSPACE_STORE": store_url}).err == "upspace: there is no account 1\n"
+        run_process("account", "show", "1", env={"UPSPACE_STORE": file_url}).err == "upspace: there is no account 1\n"
     )

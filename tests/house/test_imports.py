@@ -33,6 +33,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "upspace.records",
         "upspace.relations",
         "upspace.store.interface",
+        # how a URL may be shown
+        "upspace.store.urls",
         "upspace.__version__",
     ),
     "client": ("upspace.client", "upspace.wire"),
@@ -52,8 +54,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
 # The files that open a store themselves: the door whose server hands it nothing but a setting, and its runner.
 DOORS: dict[str, tuple[str, ...]] = {
     "server/rsgi.py": ("upspace.store.open_store",),
-    # opens the store once before the workers do, to fail early
-    "server/run.py": ("upspace.store.open_store",),
+    # opens the store once before the workers do, to fail early, and tidies up after them
+    "server/run.py": ("upspace.store.open_store", "upspace.store.tidy_store"),
 }
 
 # What an import of a name that no one can read in the source counts as.

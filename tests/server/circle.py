@@ -3,8 +3,8 @@
 The owner has sixty-odd whispers, follows, mutual follows and blocks; a peer follows some of the same accounts.
 """
 
+import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -95,9 +95,10 @@ async def load_circle(url: str) -> None:
         await store.close()
 
 
-def circle_url(folder: Path) -> str:
-    """Where a store with the circle is, in this folder."""
-    return f"sqlite:///{folder / 'circle.db'}"
+def circle_store(url: str) -> str:
+    """The URL of an empty store, after the circle has been loaded into it."""
+    asyncio.run(load_circle(url))
+    return url
 
 
 def envelope_of(client: httpx.Client, path: str, viewer: int | None, **params: str | int) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -248,9 +247,8 @@ async def load_people(url: str) -> None:
         await store.close()
 
 
-def people_store(folder: Path) -> str:
-    """The URL of a new store with the cast, for tests that change something."""
-    url = f"sqlite:///{folder / 'people.db'}"
+def people_store(url: str) -> str:
+    """The URL of an empty store, after the cast has been loaded into it."""
     asyncio.run(load_people(url))
     return url
 

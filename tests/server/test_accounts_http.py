@@ -375,11 +375,9 @@ def test_the_default_avatar_is_a_picture_that_the_server_draws(seed: httpx.Clien
     assert first.content != second.content
 
 
-def test_a_rename_by_another_process_is_seen_by_the_next_request(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'renamed.db'}"
-
+def test_a_rename_by_another_process_is_seen_by_the_next_request(store_url: str, tmp_path: Path) -> None:
     async def rename(mid: int, name: str) -> None:
-        store = await open_store(url)
+        store = await open_store(store_url)
 
         def decide(known: Profile | None) -> Profile:
             assert known is not None
@@ -389,7 +387,7 @@ def test_a_rename_by_another_process_is_seen_by_the_next_request(tmp_path: Path)
         await store.close()
 
     async def delete(mid: int) -> None:
-        store = await open_store(url)
+        store = await open_store(store_url)
         assert await store.delete_account(mid, int(time.time()))
         await store.close()
 
@@ -399,8 +397,8 @@ def test_a_rename_by_another_process_is_seen_by_the_next_request(tmp_path: Path)
         info = get(client, INFO, None, {"mid": FRIEND})
         return {uname, info["data"]["name"] if info["code"] == 0 else "账号已注销"}
 
-    asyncio.run(load_people(url))
-    with serving(tmp_path, "serve", "--store", url, "--port", "0") as served, client_of(served) as client:
+    asyncio.run(load_people(store_url))
+    with serving(tmp_path, "serve", "--store", store_url, "--port", "0") as served, client_of(served) as client:
         assert names(client) == {f"name {FRIEND}"}
         for turn in range(5):
             asyncio.run(rename(FRIEND, f"renamed {turn}"))
@@ -410,19 +408,17 @@ def test_a_rename_by_another_process_is_seen_by_the_next_request(tmp_path: Path)
 
 
 @pytest.mark.parametrize("coins", [1e15, 2.0**63, 1e300])
-def test_any_balance_that_can_be_stored_can_be_shown(tmp_path: Path, coins: float) -> None:
+def test_any_balance_that_can_be_stored_can_be_shown(store_url: str, tmp_path: Path, coins: float) -> None:
     from people import TOKENS, person
 
-    url = f"sqlite:///{tmp_path / 'rich.db'}"
-
     async def load() -> None:
-        await load_people(url)
-        store = await open_store(url)
+        await load_people(store_url)
+        store = await open_store(store_url)
         await store.load([person(VIEWER, coins=coins)], [])
         await store.close()
 
     asyncio.run(load())
-    with serving(tmp_path, "serve", "--store", url, "--port", "0") as served, client_of(served) as client:
+    with serving(tmp_path, "serve", "--store", store_url, "--port", "0") as served, client_of(served) as client:
         response = client.get(f"{INFO}?mid={VIEWER}&access_key={TOKENS[VIEWER]}")
         assert (response.status_code, response.json()["code"]) == (200, 0)
         assert response.json()["data"]["coins"] == coins

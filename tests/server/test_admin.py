@@ -28,12 +28,13 @@ from people import (
     data_of,
     people_store,
 )
+from stores import Stores
 
 from upspace.server.app import App, build_app
 from upspace.server.asgi import AsgiDoor
 from upspace.server.http import BODY_MAX_BYTES
 from upspace.server.settings import SettingsError, all_settings, build_settings
-from upspace.store import migrate_store, open_store
+from upspace.store import open_store
 from upspace.store.interface import StoreUnavailableError
 
 ADMIN_TOKEN = "Adm1n~token+of/the=tests"  # noqa: S105  # it opens nothing else
@@ -118,10 +119,10 @@ def fresh_client(served: Served) -> httpx.Client:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(stores: Stores, engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """For all tests; at the end the server still stands, has said nothing, and has shown its token nowhere."""
     folder = tmp_path_factory.mktemp("admin")
-    url = people_store(folder)
+    url = people_store(stores.new(engine))
     variables = {"UPSPACE_ADMIN_TOKEN": ADMIN_TOKEN}
     with serving(folder, "serve", "--store", url, "--port", "0", "--workers", "2", env=variables) as served:
         with fresh_client(served) as client:
@@ -638,8 +639,8 @@ def test_a_token_that_is_none_is_one_line_that_does_not_repeat_it(token: str) ->
     assert not token or token not in str(refused.value)
 
 
-def test_the_command_refuses_a_short_token_in_one_line(people_url: str) -> None:
-    arguments = ("serve", "--store", people_url, "--port", "0")
+def test_the_command_refuses_a_short_token_in_one_line(file_url: str) -> None:
+    arguments = ("serve", "--store", file_url, "--port", "0")
     said = "upspace: admin_token: it must have at least 16 characters\n"
     for ran in (
         run_process(*arguments, "--admin-token", "sh0rt"),
@@ -648,9 +649,9 @@ def test_the_command_refuses_a_short_token_in_one_line(people_url: str) -> None:
         assert (ran.code > 0, ran.out, ran.err) == (True, "", said)
 
 
-def test_an_empty_variable_leaves_the_interface_off(tmp_path: Path, people_url: str) -> None:
+def test_an_empty_variable_leaves_the_interface_off(tmp_path: Path, file_url: str) -> None:
     variables = {"UPSPACE_ADMIN_TOKEN": ""}
-    with serving(tmp_path, "serve", "--store", people_url, "--port", "0", env=variables) as served:
+    with serving(tmp_path, "serve", "--store", file_url, "--port", "0", env=variables) as served:
         for headers in ({}, {"authorization": "Bearer"}):
             assert httpx.get(f"{served.url}{ACCOUNTS}/1", headers=headers, trust_env=False).status_code == 404
 
@@ -707,11 +708,8 @@ def seen(response: httpx.Response) -> tuple[Any, ...]:
     return response.status_code, headers, VARYING.sub(r'"\1":""', response.text)
 
 
-def test_the_asgi_door_answers_as_granian_does(tmp_path: Path) -> None:
-    folders = tmp_path / "one", tmp_path / "two"
-    for folder in folders:
-        folder.mkdir()
-    one, two = (people_store(folder) for folder in folders)
+def test_the_asgi_door_answers_as_granian_does(stores: Stores, engine: str, tmp_path: Path) -> None:
+    one, two = (people_store(stores.new(engine)) for _ in range(2))
     requests = [(method, ACCOUNTS + path, body, headers) for headers in (ADMIN, {}) for method, path, body in SCENARIO]
     variables = {"UPSPACE_ADMIN_TOKEN": ADMIN_TOKEN}
     arguments = ("serve", "--store", one, "--port", "0")
@@ -739,7 +737,6 @@ EXAMPLE = re.compile(r"```sh\n(curl .+)\n```\n```json\n(.+)\n```")
 
 async def answers_of_the_document(url: str) -> list[tuple[str, str]]:
     """Each reply printed in the document, and the reply that its request gets in their order."""
-    await migrate_store(url)
     store = await open_store(url)
     app = build_app(store, build_settings({"store": url, "admin_token": ADMIN_TOKEN}))
     answers = []
@@ -756,8 +753,8 @@ async def answers_of_the_document(url: str) -> list[tuple[str, str]]:
     return answers
 
 
-def test_each_request_of_the_document_gets_the_reply_printed_beside_it(tmp_path: Path) -> None:
-    answers = asyncio.run(answers_of_the_document(f"sqlite:///{tmp_path / 'document.db'}"))
+def test_each_request_of_the_document_gets_the_reply_printed_beside_it(store_url: str) -> None:
+    answers = asyncio.run(answers_of_the_document(store_url))
     assert len(answers) == DOCUMENT.count("\ncurl ") == 9
     for printed, answered in answers:
         assert VARYING.sub(r'"\1":""', printed) == VARYING.sub(r'"\1":""', answered)

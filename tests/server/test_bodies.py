@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from doors import DOORS, Door, open_door
 from people import FAN, FOLLOWED, STRANGER, SUSPENDED, TOKENS, VIEWER, bearer, people_store
+from stores import Stores
 
 from upspace.server.viewer import csrf_of
 
@@ -25,10 +26,11 @@ SUSPENDED_VIEWER = {"code": -102, "message": "账号被封停", "ttl": 1}
 
 
 @pytest.fixture(scope="module", params=DOORS)
-def door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def door(
+    request: pytest.FixtureRequest, stores: Stores, engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Door]:
     """A door to a store of its own."""
-    folder = tmp_path_factory.mktemp(request.param)
-    with open_door(request.param, folder, people_store(folder)) as door:
+    with open_door(request.param, tmp_path_factory.mktemp(request.param), people_store(stores.new(engine))) as door:
         yield door
 
 

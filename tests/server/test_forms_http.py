@@ -12,6 +12,7 @@ import httpx
 import pytest
 from conftest import client_of, quiet_server
 from people import FOLLOWED, FRIEND, HUB, STRANGER, VIEWER, bearer, data_of, people_store, post
+from stores import Stores
 
 from upspace.wire.endpoints import ENDPOINTS, Login
 from upspace.wire.forms import form_of
@@ -98,10 +99,10 @@ BUSINESS = {0, -404, 22007, 22104}
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def written(stores: Stores, engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A server whose store is changed."""
-    folder = tmp_path_factory.mktemp("written")
-    with quiet_server(folder, "--store", people_store(folder)) as served, client_of(served) as client:
+    url = people_store(stores.new(engine))
+    with quiet_server(tmp_path_factory.mktemp("written"), "--store", url) as served, client_of(served) as client:
         yield client
 
 

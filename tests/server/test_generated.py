@@ -238,10 +238,10 @@ def ask(connection: HTTPConnection, sent: Sent) -> tuple[HTTPResponse, bytes]:
     return response, response.read()
 
 
-def test_10_000_generated_requests_are_all_answered_as_described(tmp_path: Path) -> None:
+def test_10_000_generated_requests_are_all_answered_as_described(store_url: str, tmp_path: Path) -> None:
     codes: Counter[int | None] = Counter()
     done: Counter[str] = Counter()
-    with quiet_server(tmp_path, "--store", people_store(tmp_path)) as served:
+    with quiet_server(tmp_path, "--store", people_store(store_url)) as served:
         connection = HTTPConnection(*served.address, timeout=DEADLINE_S)
         for number in OWN_GROUPS:
             token = TOKENS[VIEWER if number % 2 else HUB]

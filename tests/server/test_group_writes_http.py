@@ -13,10 +13,11 @@ import httpx
 import pytest
 from conftest import client_of, quiet_server
 from people import BLACK, FOLLOWING, WHISPER, person
+from stores import Stores
 
 from upspace.model import Relation, Token
 from upspace.server.viewer import token_digest
-from upspace.store import migrate_store, open_store
+from upspace.store import open_store
 
 VIEWERS = range(101, 180)
 FIRST, SECOND, FRIEND, DELETED, WHISPERED, BLOCKED, STRANGER, UNKNOWN = 1, 2, 3, 4, 5, 6, 7, 999
@@ -84,11 +85,10 @@ class Member(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    url = f"sqlite:///{tmp_path_factory.mktemp('groups') / 'groups.db'}"
+def url(stores: Stores, engine: str) -> str:
+    url = stores.new(engine)
 
     async def load() -> None:
-        await migrate_store(url)
         store = await open_store(url)
         relations = [
             Relation(viewer, mid, attribute, START + mid)

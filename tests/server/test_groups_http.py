@@ -1,6 +1,5 @@
 """Groups as they are read over HTTP (contract 8.3): tags, tag, tag/user, tag/special."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,16 +16,16 @@ from circle import (
     SPECIALS,
     UNKNOWN,
     WHISPERED,
-    circle_url,
+    circle_store,
     data_of_read,
     envelope_of,
-    load_circle,
     newest_first,
     peer_since,
     token_of,
 )
 from conftest import Served, client_of, quiet_server
 from people import DECORATED, DECORATED_RECORD, DELETED, HUB, HUB_GROUPS, SPECIAL, data_of, exact, listed
+from stores import Stores
 
 TAGS, TAG, USER, SPECIAL_PATH = (f"/x/relation/{name}" for name in ("tags", "tag", "tag/user", "tag/special"))
 DEFAULT, ALL = 0, -20
@@ -54,10 +53,9 @@ def put_into(client: httpx.Client, mids: list[int], tagid: int, viewer: int = OW
 
 
 @pytest.fixture(scope="module")
-def circle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    folder = tmp_path_factory.mktemp("groups")
-    asyncio.run(load_circle(circle_url(folder)))
-    with quiet_server(folder, "--store", circle_url(folder)) as served, client_of(served) as client:
+def circle(stores: Stores, engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    url = circle_store(stores.new(engine))
+    with quiet_server(tmp_path_factory.mktemp("groups"), "--store", url) as served, client_of(served) as client:
         yield client
 
 
@@ -189,7 +187,9 @@ def hub_items(client: httpx.Client, **params: str | int) -> list[dict[str, Any]]
 
 
 @pytest.mark.parametrize("profile", ["seed", "recent"])
-def test_every_item_of_a_group_is_exactly_as_the_contract_says(profile: str, request: pytest.FixtureRequest) -> None:
+def test_every_item_of_a_group_is_exactly_as_the_contract_says(
+    engine: str, profile: str, request: pytest.FixtureRequest
+) -> None:
     client: httpx.Client = request.getfixturevalue(profile)
     served: Served = request.getfixturevalue(f"{profile}_server")
     later = profile == "recent"

@@ -32,10 +32,11 @@ from people import (
     hub_followed_at,
     listed,
 )
+from stores import Stores
 
 from upspace.model import Account, Profile, Relation, Standing, Token
 from upspace.server.viewer import token_digest
-from upspace.store import migrate_store, open_store
+from upspace.store import open_store
 
 Row = tuple[int, int]  # (mtime, mid): the order of a list is the order of these
 
@@ -55,12 +56,11 @@ SPECIAL_MIDS = set(range(5, FOLLOWED_COUNT + 1, 17))
 
 
 @pytest.fixture(scope="module")
-def crowd_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+def crowd_url(stores: Stores, engine: str) -> str:
     """A store with an account that 100,000 follow, and one that follows 5,000."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('crowd') / 'crowd.db'}"
+    url = stores.new(engine)
 
     async def load() -> None:
-        await migrate_store(url)
         store = await open_store(url)
         mids = (*range(1, FAN_COUNT + 1), STAR, COLLECTOR)
         profiles = (Profile(Account(mid, name=f"name {mid}"), Standing(mid)) for mid in mids)

@@ -1,6 +1,5 @@
 """Lists of relations over HTTP (contract 5.4, 7): whispers, friends, blacks, common followings, search by name."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,10 +21,9 @@ from circle import (
     SPECIALS,
     UNKNOWN,
     WHISPERED,
-    circle_url,
+    circle_store,
     data_of_read,
     envelope_of,
-    load_circle,
     mids_of,
     newest_first,
     peer_since,
@@ -35,6 +33,7 @@ from conftest import client_of, quiet_server
 from people import BLOCKED as CAST_BLOCKED
 from people import DECORATED, FRIEND, HUB, SPECIAL, VIEWER, data_of, exact
 from people import WHISPERED as CAST_WHISPERED
+from stores import Stores
 
 WHISPERS, FRIENDS_PATH, BLACKS = "/x/relation/whispers", "/x/relation/friends", "/x/relation/blacks"
 SAME, SEARCH, FOLLOWINGS = "/x/relation/same/followings", "/x/relation/followings/search", "/x/relation/followings"
@@ -50,10 +49,8 @@ COMMON = [mid for mid in ALL_FOLLOWED if mid in PEER_FOLLOWED]
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    url = circle_url(tmp_path_factory.mktemp("lists"))
-    asyncio.run(load_circle(url))
-    return url
+def url(stores: Stores, engine: str) -> str:
+    return circle_store(stores.new(engine))
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +150,7 @@ def test_a_deleted_account_stays_in_the_lists_without_its_name(circle: httpx.Cli
 
 
 @pytest.mark.parametrize("profile", ["seed", "recent"])
-def test_the_items_are_those_of_the_other_lists(profile: str, request: pytest.FixtureRequest) -> None:
+def test_the_items_are_those_of_the_other_lists(engine: str, profile: str, request: pytest.FixtureRequest) -> None:
     client = request.getfixturevalue(profile)
     listed = {item["mid"]: item for item in data_of(client, FOLLOWINGS, VIEWER, {"vmid": HUB, "ps": 50})["list"]}
     for path, mid, attribute, tag in (

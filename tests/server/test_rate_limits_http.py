@@ -14,6 +14,7 @@ import pytest
 from conftest import DEADLINE_S, quiet_server
 from doors import DOORS, Door, open_door
 from people import HUB, STRANGER, SUSPENDED, VIEWER, bearer, people_store
+from stores import Stores
 
 from upspace.model import Token
 from upspace.server.viewer import token_digest
@@ -28,9 +29,9 @@ SECOND_TOKEN = "the viewer's second token"  # noqa: S105  # a test's own
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> str:
+def url(stores: Stores, engine: str) -> str:
     """The cast, with a viewer that has two tokens."""
-    url = people_store(tmp_path_factory.mktemp("limits"))
+    url = people_store(stores.new(engine))
 
     async def add() -> None:
         store = await open_store(url)

@@ -1,11 +1,10 @@
 """What the viewer's relation to an account is, over HTTP (contract 5.3, 7: relation, relations, acc/relation)."""
 
-import asyncio
 from collections.abc import Iterator
 
 import httpx
 import pytest
-from circle import OWNER, PEER, circle_url, data_of_read, load_circle
+from circle import OWNER, PEER, circle_store, data_of_read
 from conftest import client_of, quiet_server
 from people import (
     BIGGEST,
@@ -34,6 +33,7 @@ from people import (
     hub_fan_since,
     hub_followed_at,
 )
+from stores import Stores
 
 RELATION, RELATIONS = "/x/relation", "/x/relation/relations"
 BOTH_WAYS = ("/x/space/acc/relation", "/x/space/wbi/acc/relation", "/x/web-interface/relation")
@@ -80,10 +80,9 @@ EVERYBODY = (
 
 
 @pytest.fixture(scope="module")
-def circle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    folder = tmp_path_factory.mktemp("circle")
-    asyncio.run(load_circle(circle_url(folder)))
-    with quiet_server(folder, "--store", circle_url(folder)) as served, client_of(served) as client:
+def circle(stores: Stores, engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    url = circle_store(stores.new(engine))
+    with quiet_server(tmp_path_factory.mktemp("circle"), "--store", url) as served, client_of(served) as client:
         yield client
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import httpx
 import pytest
 from conftest import FIXTURES, Ran, Served, client_of, serving
+from stores import Stores
 
 from upspace.data.community import sample_records
 from upspace.records import profile_of
-from upspace.store import migrate_store, open_store
+from upspace.store import open_store
 
 REQUESTS = {
     "acc_info": "/x/space/acc/info?mid=50995243&jsonp=jsonp",
@@ -76,23 +77,20 @@ def test_accounts_added_from_the_sample_bodies_give_those_bodies_back(
         assert_samples(client)
 
 
-def test_the_sample_records_of_the_demo_give_the_sample_bodies(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'samples.db'}"
-
+def test_the_sample_records_of_the_demo_give_the_sample_bodies(store_url: str, tmp_path: Path) -> None:
     async def load() -> None:
-        await migrate_store(url)
-        store = await open_store(url)
+        store = await open_store(store_url)
         await store.load([profile_of(record) for record in sample_records()], [])
         await store.close()
 
     asyncio.run(load())
-    with serving(tmp_path, "serve", "--store", url, "--port", "0") as served, client_of(served) as client:
+    with serving(tmp_path, "serve", "--store", store_url, "--port", "0") as served, client_of(served) as client:
         assert_samples(client)
 
 
 @pytest.fixture(scope="module")
-def demo_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('demo') / 'demo.db'}"
+def demo_url(stores: Stores, engine: str) -> str:
+    return stores.new(engine)
 
 
 @pytest.fixture(scope="module")

@@ -1,29 +1,24 @@
 """A store in which everything agrees, what can be done to it behind its back, and what a check finds then."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import apsw
 from msgspec.structs import replace
 from store_oracle import BLACK, SPECIAL, WHISPER, follow, profile, random_profile, random_relations, reported
 
 from upspace.model import Profile, Relation, Token
-from upspace.store import migrate_store, open_store
-from upspace.store.interface import Finding, Progress
-from upspace.store.sqlite.store import SqliteStore
+from upspace.store import open_store
+from upspace.store.interface import Finding, Progress, Store
 
 DELETED, REPORTED, UNKNOWN, GROUP = 6, 7, 77, 30
 NOW = 1_700_000_000
-TABLES = ("account", "standing", "upstat", "relation", "follower", "grouped", "own_group", "token")
 
 
 async def fill(url: str) -> None:
-    """A store in which everything agrees, with something of everything."""
-    await migrate_store(url)
+    """Put into an empty store something of everything, and all of it agrees."""
     store = await open_store(url)
     rows = [follow(1, 2, 10), follow(2, 1, 10), follow(1, 3, 11, SPECIAL), follow(4, 1, 12), follow(1, DELETED, 13)]
     rows += [Relation(1, 4, WHISPER, 14), Relation(1, 5, BLACK, 15), follow(DELETED, 1, 16), follow(REPORTED, 1, 17)]
@@ -37,12 +32,12 @@ async def fill(url: str) -> None:
 
 # The groups that account 1 and account 2 made, beside what `fill` writes.
 GROUPS = f"""
-insert into own_group values ({GROUP}, 1, 'friends'), (31, 2, 'others');
+insert into own_group (id, owner, name) values ({GROUP}, 1, 'friends'), (31, 2, 'others');
 insert into grouped values (1, 2, {GROUP}), (1, 4, {GROUP});
 """  # noqa: S608  # a number of ours
 
 
-async def run_check(store: SqliteStore, *, repair: bool = False) -> list[Finding]:
+async def run_check(store: Store, *, repair: bool = False) -> list[Finding]:
     """What a check finds; it says at its end that it has come to the end."""
     steps = [step async for step in store.check(repair=repair)]
     assert isinstance(steps[-1], Progress)
@@ -50,35 +45,24 @@ async def run_check(store: SqliteStore, *, repair: bool = False) -> list[Finding
     return [step for step in steps if isinstance(step, Finding)]
 
 
-def found(path: Path, *, repair: bool = False) -> list[Finding]:
-    """What a check of a file finds."""
-    with opened(path) as store:
-        return asyncio.run(run_check(store, repair=repair))
+def found(url: str, *, repair: bool = False) -> list[Finding]:
+    """What a check of a store finds. Not within a running event loop."""
+
+    async def check() -> list[Finding]:
+        async with opened(url) as store:
+            return await run_check(store, repair=repair)
+
+    return asyncio.run(check())
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[SqliteStore]:
-    """The store in a file, closed in the end."""
-    store = SqliteStore.open(f"sqlite:///{path}")
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Store]:
+    """The store at a URL, closed in the end."""
+    store = await open_store(url)
     try:
         yield store
     finally:
-        asyncio.run(store.close())
-
-
-def dump(path: Path) -> dict[str, list[Any]]:
-    """Every fact in a file, by table."""
-    with closing(apsw.Connection(str(path))) as db:
-        return {table: sorted(db.execute(f"select * from {table}")) for table in TABLES}  # noqa: S608  # names of ours
-
-
-def execute(path: Path, sql: str) -> None:
-    """Change facts behind the back of every store."""
-    with closing(apsw.Connection(str(path))) as db:
-        # What is lost with the machine may be lost with the test.
-        db.execute("pragma synchronous = off")
-        db.execute(sql)
-        assert db.total_changes() > 0
+        await store.close()
 
 
 class Damage(NamedTuple):
@@ -96,11 +80,10 @@ MENDED = [
     Damage("insert into follower values (3, 12, 1)", "follower_without_follow", 3, "since 12"),
     Damage("insert into follower values (4, 14, 1)", "follower_without_follow", 4, "1 is in the list of followers"),
     Damage("insert into follower values (5, 1, 77)", "follower_without_follow", 5, "77 is in the list"),
-    Damage("update relation set mutual = 0 where owner = 1", "mutual_missing", 1, "1 and 2 follow each other"),
-    Damage("update relation set mutual = 7 where owner = 2", "mutual_missing", 2, "2 and 1 follow each other"),
-    Damage("update relation set mutual = 1 where other = 3", "mutual_wrong", 1, "1 and 3 do not follow each other"),
-    Damage("update relation set mutual = 1 where other = 4", "mutual_wrong", 1, "1 and 4 do not follow each other"),
-    Damage("update relation set mutual = 1 where other = 6", "mutual_wrong", 1, "1 and 6 do not follow each other"),
+    Damage("update relation set mutual = false where owner = 1", "mutual_missing", 1, "1 and 2 follow each other"),
+    Damage("update relation set mutual = true where other = 3", "mutual_wrong", 1, "1 and 3 do not follow each other"),
+    Damage("update relation set mutual = true where other = 4", "mutual_wrong", 1, "1 and 4 do not follow each other"),
+    Damage("update relation set mutual = true where other = 6", "mutual_wrong", 1, "1 and 6 do not follow each other"),
     Damage("update standing set following = 9 where mid = 1", "wrong_counter", 1, "has 9 as its counter following"),
     Damage("update standing set whisper = 0 where mid = 1", "wrong_counter", 1, "counter whisper, but there are 1"),
     Damage("update standing set black = -1 where mid = 1", "wrong_counter", 1, "has -1 as its counter black"),
@@ -113,24 +96,24 @@ MENDED = [
     Damage("delete from upstat where mid = 2", "totals_missing", 2, "2 has no totals"),
     Damage("insert into upstat values (77, 1, 1, 1, 1, 1)", "totals_of_unknown", UNKNOWN, "stored for 77"),
     Damage("insert into token values (x'77', 77, 1, null, null, '')", "token_of_unknown", UNKNOWN, "for 77 (1)"),
-    Damage("insert into own_group values (99, 77, 'x')", "group_of_unknown", UNKNOWN, "group 99 belongs to 77"),
-    Damage("insert into relation values (77, 5, 128, 0, 1, 0)", "relation_of_unknown", UNKNOWN, "relation to 5"),
-    Damage("insert into relation values (3, 77, 0, 0, 1, 0)", "relation_to_unknown", 3, "relation to 77"),
+    Damage("insert into own_group (id, owner, name) values (99, 77, 'x')", "group_of_unknown", UNKNOWN, "99 belongs"),
+    Damage("insert into relation values (77, 5, 128, false, 1, 0)", "relation_of_unknown", UNKNOWN, "relation to 5"),
+    Damage("insert into relation values (3, 77, 0, false, 1, 0)", "relation_to_unknown", 3, "relation to 77"),
     Damage("insert into follower values (77, 3, 1)", "follower_of_unknown", UNKNOWN, "1 is in the list"),
-    Damage("insert into relation values (6, 5, 128, 0, 1, 0)", "deleted_relation", DELETED, "its relation to 5"),
-    Damage("insert into relation values (6, 6, 3, 0, 1, 0)", "deleted_relation", DELETED, "its relation to 6"),
+    Damage("insert into relation values (6, 5, 128, false, 1, 0)", "deleted_relation", DELETED, "its relation to 5"),
+    Damage("insert into relation values (6, 6, 3, false, 1, 0)", "deleted_relation", DELETED, "its relation to 6"),
     Damage("insert into follower values (6, 13, 1)", "deleted_follower", DELETED, "1 is still in the list"),
-    Damage("insert into own_group values (99, 6, 'x')", "deleted_group", DELETED, "its group 99"),
+    Damage("insert into own_group (id, owner, name) values (99, 6, 'x')", "deleted_group", DELETED, "its group 99"),
     Damage("insert into account select 6, name, sex, face, face_nft, sign, rank, level, coins, birthday,"
            " is_senior_member, nft_icon, official, vip, decorations from account where mid = 1",
            "deleted_profile", DELETED, "its profile is still there"),
     Damage("insert into upstat values (6, 1, 1, 1, 1, 1)", "deleted_totals", DELETED, "its totals"),
     Damage("update standing set black = 1 where mid = 6", "deleted_standing", DELETED, "counters or privacy flags"),
-    Damage("update standing set hides_birthday = 1 where mid = 6", "deleted_standing", DELETED, "privacy flags"),
+    Damage("update standing set hides_birthday = true where mid = 6", "deleted_standing", DELETED, "privacy flags"),
     Damage("update standing set counter_mode = 1 where mid = 6", "deleted_standing", DELETED, "privacy flags"),
     # The extremes of what can be stored: every account is in some chunk.
-    Damage("insert into upstat values (~0x7fffffffffffffff, 1, 1, 1, 1, 1)", "totals_of_unknown", -(2**63), "no such"),
-    Damage("insert into upstat values (0x7fffffffffffffff, 1, 1, 1, 1, 1)", "totals_of_unknown", 2**63 - 1, "no such"),
+    Damage("insert into upstat values (-9223372036854775808, 1, 1, 1, 1, 1)", "totals_of_unknown", -(2**63), "no such"),
+    Damage("insert into upstat values (9223372036854775807, 1, 1, 1, 1, 1)", "totals_of_unknown", 2**63 - 1, "no such"),
 ]  # fmt: skip
 
 # Damage that shows in several places; what is found first may already mend what comes later.
@@ -144,21 +127,22 @@ MENDED_TOGETHER = {
         [("follow_without_follower", mid) for mid in (1, 1, 2, 4, 7)],
     ),
     "a follow of nobody, in the list of followers": (
-        "insert into relation values (77, 1, 2, 0, 5, 0); insert into follower values (1, 5, 77);"
+        "insert into relation values (77, 1, 2, false, 5, 0); insert into follower values (1, 5, 77);"
         "insert into grouped values (77, 1, -10); update standing set follower = 4 where mid = 1",
         [("relation_of_unknown", 77)],
     ),
     "a mutual follow by nobody": (
-        "insert into relation values (77, 3, 2, 1, 5, 0), (3, 77, 2, 1, 5, 0);"
+        "insert into relation values (77, 3, 2, true, 5, 0), (3, 77, 2, true, 5, 0);"
         "insert into follower values (77, 5, 3), (3, 5, 77);"
         "update standing set following = 1, follower = 2 where mid = 3",
         [("relation_to_unknown", 3), ("relation_of_unknown", 77), ("follower_of_unknown", 77)],
     ),
     "a deletion that stopped halfway": (
-        "insert into relation values (6, 1, 2, 1, 16, 0), (6, 3, 2, 0, 16, 0);"
-        "insert into grouped values (6, 3, -10), (6, 1, 99); insert into own_group values (99, 6, 'x');"
+        "insert into relation values (6, 1, 2, true, 16, 0), (6, 3, 2, false, 16, 0);"
+        "insert into grouped values (6, 3, -10), (6, 1, 99);"
+        "insert into own_group (id, owner, name) values (99, 6, 'x');"
         "insert into follower values (1, 16, 6), (3, 16, 6), (6, 13, 1);"
-        "update relation set mutual = 1 where owner = 1 and other = 6;"
+        "update relation set mutual = true where owner = 1 and other = 6;"
         "update standing set follower = follower + 1 where mid in (1, 3)",
         [("deleted_relation", 6), ("deleted_relation", 6), ("deleted_follower", 6), ("deleted_group", 6)],
     ),
@@ -169,17 +153,17 @@ MENDED_TOGETHER = {
 }  # fmt: skip
 
 LEFT = [
-    Damage("insert into relation values (3, 5, 6, 0, 1, 0)", "strange_attribute", 3, "to 5 has the attribute 6"),
+    Damage("insert into relation values (3, 5, 6, false, 1, 0)", "strange_attribute", 3, "to 5 has the attribute 6"),
     Damage("update standing set counter_mode = 2 where mid = 3", "strange_standing", 3, "counter mode 2"),
     Damage("update standing set state = 3 where mid = 5", "strange_standing", 5, "state 3"),
     Damage("delete from account where mid = 1", "profile_missing", 1, "1 has lost its profile"),
     Damage("delete from standing where mid = 1", "standing_missing", 1, "1 has lost its state and counters"),
     Damage("update standing set black = -1 where mid = 7", "negative_counter", REPORTED, "has -1 as its counter black"),
-    Damage("insert into relation values (5, 5, 1, 0, 1, 0); update standing set whisper = 1 where mid = 5",
+    Damage("insert into relation values (5, 5, 1, false, 1, 0); update standing set whisper = 1 where mid = 5",
            "relation_to_itself", 5, "5 has a relation to itself"),
-    Damage("insert into relation values (5, 5, 2, 0, 1, 0); update standing set following = 1 where mid = 5",
+    Damage("insert into relation values (5, 5, 2, false, 1, 0); update standing set following = 1 where mid = 5",
            "relation_to_itself", 5, "5 has a relation to itself"),
-    Damage("insert into relation values (3, 5, 6, 0, 1, 0); insert into grouped values (3, 5, -10)",
+    Damage("insert into relation values (3, 5, 6, false, 1, 0); insert into grouped values (3, 5, -10)",
            "strange_attribute", 3, "to 5 has the attribute 6"),
 ]  # fmt: skip
 
@@ -193,14 +177,29 @@ def community(random: Random, accounts: int) -> tuple[list[Profile], list[Relati
     ]
 
 
-VANDALISM = (
-    "delete from {table} where random() % 4 = 0",
-    "update follower set mtime = mtime + 1 where random() % 4 = 0",
-    "update relation set mutual = 1 - mutual where random() % 4 = 0",
-    "update relation set mtime = mtime + 1 where random() % 4 = 0",
-    "update relation set attribute = 2 where random() % 4 = 0",
-    "update standing set following = following + 1, black = -5 where counter_mode = 0 and random() % 2 = 0",
-    "insert or ignore into grouped select owner, mtime % 50, random() % 4 from follower where random() % 3 = 0",
-    "insert or ignore into follower select other, mtime, mtime % 50 from follower where random() % 3 = 0",
-    "insert or ignore into relation select other, mtime % 50, 2, 1, mtime, 0 from follower where random() % 5 = 0",
+_VANDALISM = (
+    "delete from {table} where {pair} % 4 = 0",
+    "delete from upstat where {account} % 4 = 0",
+    "update follower set mtime = mtime + 1 where {pair} % 4 = 0",
+    "update relation set mutual = not mutual where {pair} % 4 = 0",
+    "update relation set mtime = mtime + 1 where {pair} % 4 = 0",
+    "update relation set attribute = 2 where {pair} % 4 = 0",
+    "update standing set following = following + 1, black = -5 where counter_mode = 0 and {account} % 2 = 0",
+    "insert into grouped select owner, mtime % 50, other % 4 from follower where {pair} % 3 = 0 {new}",
+    "insert into follower select other, mtime, mtime % 50 from follower where {pair} % 3 = 0 {new}",
+    "insert into relation select other, mtime % 50, 2, true, mtime, 0 from follower where {pair} % 5 = 0 {new}",
 )
+
+
+def vandalism(random: Random) -> list[str]:
+    """Statements that damage some rows here and there, the same rows on every engine."""
+    drawn = [
+        sql.format(
+            table=random.choice(("relation", "follower", "grouped")),
+            pair=f"(owner * 31 + other * 17 + {random.randrange(60)})",
+            account=f"(mid * 31 + {random.randrange(60)})",
+            new="on conflict do nothing",
+        )
+        for sql in random.sample(_VANDALISM, 5)
+    ]
+    return [*drawn, "delete from relation where owner = other"]

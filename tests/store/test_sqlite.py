@@ -363,7 +363,7 @@ def test_no_file_is_made_where_there_is_no_folder(tmp_path: Path) -> None:
 )
 def test_a_url_that_means_nothing_is_refused_with_those_that_do(url: str) -> None:
     for refusing in (open_store, migrate_store):
-        with pytest.raises(StoreUnavailableError, match="use sqlite:///path or sqlite://"):
+        with pytest.raises(StoreUnavailableError, match=r"use sqlite:///path(,| or) sqlite://"):
             asyncio.run(refusing(url))
 
 

@@ -1,13 +1,16 @@
-"""What every store must do. A further engine is one more row of ENGINES."""
+"""What every store must do. A further engine is one more row of ENGINES.
+
+UPSPACE_TEST_CITUS_URL names a database on a Citus cluster to try as well; all that a store keeps there is removed.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from hashlib import sha256
-from pathlib import Path
 from random import Random
 from typing import Any, Protocol, TypeVar
 
 import pytest
+from citus_stand_in import CITUS_URL, as_if_distributed, emptied_cluster
 from msgspec.structs import replace
 from store_oracle import (
     BLACK,
@@ -25,6 +28,7 @@ from store_oracle import (
     reported,
     seen_account,
 )
+from stores import Stores
 
 from upspace.model import (
     Account,
@@ -43,7 +47,7 @@ from upspace.model import (
     Viewer,
     Window,
 )
-from upspace.store import migrate_store, open_store
+from upspace.store import open_store
 from upspace.store.interface import AccountDeletedError, Store, StoreError, UnknownAccountsError
 
 T = TypeVar("T")
@@ -57,20 +61,15 @@ class Run(Protocol):
     def __call__(self, coroutine: Coroutine[Any, Any, T], /) -> T: ...
 
 
-async def in_memory(folder: Path) -> Store:
-    return await open_store("sqlite://")
-
-
-async def in_a_file(folder: Path) -> Store:
-    url = f"sqlite:///{folder / 'store.db'}"
-    await migrate_store(url)
-    return await open_store(url)
-
-
-ENGINES: dict[str, Callable[[Path], Coroutine[Any, Any, Store]]] = {
-    "sqlite memory": in_memory,
-    "sqlite file": in_a_file,
+# Each makes an empty store.
+ENGINES: dict[str, Callable[[Stores], str]] = {
+    "sqlite memory": lambda _: "sqlite://",
+    "sqlite file": lambda stores: stores.new("sqlite"),
+    "postgresql": lambda stores: stores.new("postgresql"),
+    "postgresql as if distributed": lambda stores: as_if_distributed(stores.new("postgresql")),
 }
+if CITUS_URL:
+    ENGINES["citus"] = lambda _: emptied_cluster()
 
 
 @pytest.fixture
@@ -80,10 +79,13 @@ def run() -> Iterator[Run]:
 
 
 @pytest.fixture(params=ENGINES)
-def store(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Iterator[Store]:
-    store = run(ENGINES[request.param](tmp_path))
+def store(request: pytest.FixtureRequest, run: Run, stores: Stores) -> Iterator[Store]:
+    url = ENGINES[request.param](stores)
+    store = run(open_store(url))
     yield store
     run(store.close())
+    if url != CITUS_URL:
+        stores.drop(url)
 
 
 # Accounts

@@ -98,6 +98,12 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"hides_followings": 1}, "$.hides_followings"),
     ({"uname": "n"}, "uname"),
     ({"follower": 5}, "follower"),
+    ({"name": "n\0"}, "without U+0000 - at `$.name`"),
+    ({"sign": "\0"}, "without U+0000 - at `$.sign`"),
+    ({"official": {"title": "a\0b"}}, "without U+0000 - at `$.official.title`"),
+    ({"tags": ["a", "\0"]}, "without U+0000 - at `$.tags[1]`"),
+    ({"name_render": {"a": [{"b": "\0"}]}}, "without U+0000 - at `$.name_render.a[0].b`"),
+    ({"name_render": {"a": {"\0": 1}}}, "without U+0000 - at `key` in `$.name_render.a`"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Four processes, 64 connections, one file: concurrent writes are as if done one after another (contract 5.1, 8).
+"""Four processes, 64 connections, one store: concurrent writes are as if done one after another (contract 5.1, 8).
 
 All acts on fifty accounts at random, some of them in batches, and reads between them, half of everything among five of
 the accounts. UPSPACE_TEST_LONG=1 loads the server for 30 seconds in place of four; UPSPACE_TEST_SEED makes another run,
@@ -33,10 +33,9 @@ MIDS = range(1001, 1051)
 LOAD_S = 30 if LONG else 4
 
 
-def test_concurrent_writes_are_as_if_done_one_after_another(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    make_accounts(url, MIDS)
-    with serving(tmp_path, *arguments(url, WORKERS)) as served:
+def test_concurrent_writes_are_as_if_done_one_after_another(store_url: str, tmp_path: Path) -> None:
+    make_accounts(store_url, MIDS)
+    with serving(tmp_path, *arguments(store_url, WORKERS)) as served:
         before = observe(served, MIDS)
         assert before.states == {}
         load = Load(MIDS, SEED)
@@ -49,12 +48,12 @@ def test_concurrent_writes_are_as_if_done_one_after_another(tmp_path: Path) -> N
         log.info(said)
         assert load.broken == 0, said
         assert_explained(load.asked, before, after, said)
-        assert_clean(url, said)
+        assert_clean(store_url, said)
         assert served.stop() == 0, said
         # Granian has a word to say where there are fewer cores than workers, and that is all.
         unexpected = [line for line in served.errors().splitlines() if "number of workers appears to be" not in line]
         assert unexpected == [], said
-    assert_clean(url, said)
+    assert_clean(store_url, said)
     history = list(operations(load.asked))
     # Far less than any machine does, far more than a server that is stuck; and it was no easy time.
     assert len(load.asked) > 100 * LOAD_S, said

@@ -1,6 +1,6 @@
 """Processes that end in the midst of writes: what was acknowledged is there, nothing is there by half (contract 5.1).
 
-Whatever the service answered must be in the file that is left, whether all of it, one worker, or the process that
+Whatever the service answered must be in the store that is left, whether all of it, one worker, or the process that
 watches is killed, or all of it is asked to stop. What was not answered is there wholly or not at all. The histories of
 all pairs are searched for an order in which what was not answered may be left out: see pair_history.py.
 
@@ -45,11 +45,10 @@ WRITES_MAX = 600
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def url(store_url: str) -> str:
     """A store of twelve accounts without relations."""
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    make_accounts(url, MIDS)
-    return url
+    make_accounts(store_url, MIDS)
+    return store_url
 
 
 def loaded_until(served: Served, seed: int, writes: int, then: Callable[[], None]) -> Load:
@@ -148,11 +147,12 @@ def test_what_is_done_when_the_service_is_stopped_is_answered(tmp_path: Path, ur
         before = after
 
 
-def test_requests_in_flight_are_answered_when_the_service_is_stopped(tmp_path: Path, url: str) -> None:
+def test_requests_in_flight_are_answered_when_the_service_is_stopped(tmp_path: Path, file_url: str) -> None:
     """A lock that is held elsewhere keeps them in flight until the service accepts nobody any more."""
     writes = [Wanted(mid, (fid,), 1) for mid, fid in zip(MIDS, reversed(MIDS), strict=True)]
     writes += [Wanted(mid, tuple(range(MIDS[0], mid)), 5, batch=True) for mid in MIDS[6:]]
-    file = apsw.Connection(url.removeprefix("sqlite:///"))
+    make_accounts(file_url, MIDS)
+    file = apsw.Connection(file_url.removeprefix("sqlite:///"))
 
     async def stop_in_flight(served: Served) -> list[Asked]:
         async with AsyncExitStack() as opened:
@@ -175,13 +175,13 @@ def test_requests_in_flight_are_answered_when_the_service_is_stopped(tmp_path: P
             ended_ns = time.monotonic_ns()
         return [Asked(write, started_ns, ended_ns, reply) for write, reply in zip(writes, replies, strict=True)]
 
-    with serving(tmp_path, *arguments(url, WORKERS)) as served:
+    with serving(tmp_path, *arguments(file_url, WORKERS)) as served:
         asked = asyncio.run(asyncio.wait_for(stop_in_flight(served), DEADLINE_S))
         assert (served.process.wait(DEADLINE_S), served.errors()) == (0, "")
     file.close()
-    with serving(tmp_path, *arguments(url, 1)) as served:
+    with serving(tmp_path, *arguments(file_url, 1)) as served:
         assert_explained(asked, World({}, {}), observe(served, MIDS), "in flight")
-    assert_clean(url, "in flight")
+    assert_clean(file_url, "in flight")
 
 
 def accepts(served: Served) -> bool:

@@ -21,11 +21,10 @@ LENGTH = len(f"act=1&fid={WHOLE}")
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def url(store_url: str) -> str:
     """A store of the viewer, of whom it names, and of whom the first half of that names."""
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    make_accounts(url, (VIEWER, HALF, WHOLE))
-    return url
+    make_accounts(store_url, (VIEWER, HALF, WHOLE))
+    return store_url
 
 
 def head(length: str) -> bytes:

@@ -13,10 +13,11 @@ import httpx
 import pytest
 from conftest import Served, client_of, quiet_server
 from replies import MESSAGES, OK, refusal
+from stores import Stores
 
 from upspace.model import Account, AccountState, Profile, Relation, Standing, Token
 from upspace.server.viewer import csrf_of, token_digest
-from upspace.store import migrate_store, open_store
+from upspace.store import open_store
 
 MODIFY, BATCH = "/x/relation/modify", "/x/relation/batch/modify"
 START = 1_600_000_000
@@ -235,7 +236,6 @@ def cookie(mid: int) -> dict[str, str]:
 
 async def make_store(url: str) -> None:
     """A store with all of it and a token for everyone."""
-    await migrate_store(url)
     store = await open_store(url)
     try:
         await store.load(accounts(), relations())
@@ -249,8 +249,8 @@ async def make_store(url: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def table_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    url = f"sqlite:///{tmp_path_factory.mktemp('table') / 'table.db'}"
+def table_url(stores: Stores, engine: str) -> str:
+    url = stores.new(engine)
     asyncio.run(make_store(url))
     return url
 

@@ -1,13 +1,14 @@
 """Random writes and reads, each answered by the server and by the model (contract 5, 6.4 to 6.6, 7, 8, 9).
 
-The server is the real app over a store in memory, asked through its ASGI door; the model is contract_groups.py, written
-from the contract alone. UPSPACE_TEST_LONG=1 runs tens of thousands of steps in place of two thousand.
+The server is the real app over a store in memory or in PostgreSQL, asked through its ASGI door; the model is
+contract_groups.py, written from the contract alone. UPSPACE_TEST_LONG=1 runs tens of thousands of steps in place of two
+thousand.
 """
 
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from replies import outcome
+from stores import Stores
 from writes_world import (
     ANN,
     BEA,
@@ -51,6 +53,8 @@ SHORT_RUN = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
+# A step in PostgreSQL takes three times as long, so there are fewer.
+RUNS = {"sqlite memory": SHORT_RUN, "postgresql": settings(SHORT_RUN, max_examples=12)}
 LONG_RUN = settings(SHORT_RUN, max_examples=400, stateful_step_count=100, derandomize=False, print_blob=True)
 
 MODIFY = "/x/relation/modify"
@@ -144,15 +148,17 @@ SEEN: Counter[tuple[str, int]] = Counter()
 class Writes(RuleBasedStateMachine):
     """One server, one model, one clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str, drop: Callable[[str], None]) -> None:
         super().__init__()
+        self.url = url
+        self.drop = drop
         self.model = model_at_start()
         self.agreed = True
         self.writes = 0
         self.deleted = 0
         self.runner = asyncio.Runner()
-        self.store = self.runner.run(store_at_start())
-        limits = build_settings({"store": "sqlite://", **LIMITS._asdict()})
+        self.store = self.runner.run(store_at_start(url))
+        limits = build_settings({"store": url, **LIMITS._asdict()})
         # A clock has fractions, and instants on the wire have none.
         app = build_app(self.store, limits, clock=lambda: self.model.now + 0.9)
 
@@ -172,6 +178,7 @@ class Writes(RuleBasedStateMachine):
             self.runner.run(self.client.aclose())
             self.runner.run(self.store.close())
             self.runner.close()
+            self.drop(self.url)
 
     # How server and model are compared
 
@@ -366,9 +373,16 @@ class Writes(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(7200 if LONG else 900)
-def test_server_and_model_agree_on_random_writes_and_reads() -> None:
+@pytest.mark.parametrize("kind", RUNS)
+def test_server_and_model_agree_on_random_writes_and_reads(stores: Stores, kind: str) -> None:
+    class WritesHere(Writes):
+        """Each in a store of its own."""
+
+        def __init__(self) -> None:
+            super().__init__("sqlite://" if kind == "sqlite memory" else stores.new(kind), stores.drop)
+
     SEEN.clear()
-    run_state_machine_as_test(Writes, settings=LONG_RUN if LONG else SHORT_RUN)
+    run_state_machine_as_test(WritesHere, settings=LONG_RUN if LONG else RUNS[kind])
     # What is refused for other reasons than these is in test_modify_table.py, or too rare to be counted on.
     often = {-101, -102, -400, -404, 22001, 22002, 22003, 22009, 22013, 22014, 22101, 22104, 22105, 22106, 22115, 40061}
     assert often | {0} <= {code for _, code in SEEN}

@@ -61,9 +61,9 @@ def profile(mid: int) -> Profile:
     return Profile(Account(mid, name=NAMES[mid]), standing)
 
 
-async def store_at_start() -> Store:
-    """The accounts in a store in memory, each with a token."""
-    store = await open_store("sqlite://")
+async def store_at_start(url: str = "sqlite://") -> Store:
+    """The accounts in an empty store, each with a token."""
+    store = await open_store(url)
     await store.load([profile(mid) for mid in PEOPLE], RELATIONS)
     for mid in PEOPLE:
         await store.put_token(Token(token_digest(token_of(mid)), mid, START))

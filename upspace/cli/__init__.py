@@ -15,6 +15,7 @@ _COMMANDS = {
     "check": "upspace.cli.checking",
     "demo": "upspace.cli.serving",
     "migrate": "upspace.cli.stores",
+    "move": "upspace.cli.moving",
     "serve": "upspace.cli.serving",
     "token": "upspace.cli.tokens",
 }

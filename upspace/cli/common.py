@@ -42,7 +42,7 @@ def store_option(command: Command) -> Command:
         envvar=ENVIRONMENT_PREFIX + "STORE",
         required=True,
         metavar="URL",
-        help="where facts live: sqlite:///path (four slashes for an absolute path)",
+        help="where facts live: sqlite:///path (four slashes for an absolute path) or postgresql://user@host/database",
     )(command)
 
 

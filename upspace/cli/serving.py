@@ -17,6 +17,7 @@ from upspace.server.run import serve as run_server
 from upspace.server.settings import Settings, SettingsError, build_settings
 from upspace.store import migrate_store, open_store
 from upspace.store.interface import StoreError
+from upspace.store.urls import without_password
 
 T = TypeVar("T")
 
@@ -81,13 +82,14 @@ def _serve(settings: Settings, *, examples: bool) -> None:
         workers = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
         click.echo(
             f"upspace {__version__} listening on {_listening_at(settings)}, "
-            f"store {settings.store}, profile {settings.profile}, {workers}"
+            f"store {without_password(settings.store)}, profile {settings.profile}, {workers}"
         )
         if examples:
             click.echo("Try, for example (Ctrl-C stops):")
             for path in _EXAMPLES:
                 click.echo(f"  curl '{settings.reached_at()}{path}'")
-            command = shlex.join((sys.argv[0], "token", "issue", "50995243", "--store", settings.store))
+            store = without_password(settings.store)
+            command = shlex.join((sys.argv[0], "token", "issue", "50995243", "--store", store))
             click.echo(f"A token to sign in with: {command}")
 
     try:

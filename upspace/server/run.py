@@ -18,7 +18,7 @@ import msgspec
 from upspace.server.limits import Limits, Table
 from upspace.server.rsgi import RsgiDoor
 from upspace.server.settings import Settings
-from upspace.store import open_store
+from upspace.store import open_store, tidy_store
 
 # How much later than a worker the parent may learn that all of them are to stop.
 _TOLD_WITHIN_S = 3.0
@@ -86,6 +86,7 @@ def serve(settings: Settings, on_ready: Callable[[Settings], None]) -> None:
         try:
             with _limits_table(settings) as table:
                 server.serve(target_loader=partial(_load_door, settings, ready, told_to_stop, table), wrap_loader=False)
+            tidy_store(settings.store)
         finally:
             stopped.set()
             ready.release()
@@ -102,7 +103,7 @@ def _limits_table(settings: Settings) -> Iterator[str | None]:
 
 
 async def _check_store(settings: Settings) -> None:
-    store = await open_store(settings.store)
+    store = await open_store(settings.store, **settings.store_options())
     await store.close()
 
 

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from upspace.server.limits import Limits, parse_limit
+from upspace.store.urls import without_password
 from upspace.wire.profiles import PROFILES, SEED, Behaviour, Quotas
 
 ENVIRONMENT_PREFIX = "UPSPACE_"
@@ -23,7 +24,10 @@ class SettingsError(Exception):
 class Settings(Struct, frozen=True, kw_only=True):
     """How to serve. Where `public_url` is empty, the address that is listened on takes its place."""
 
-    store: Annotated[str, Meta(description="where facts live: sqlite:///path, or sqlite:// for memory")]
+    store: Annotated[
+        str,
+        Meta(description="where facts live: sqlite:///path, sqlite:// for memory, or postgresql://user@host/database"),
+    ]
     host: Annotated[str, Meta(description="the address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="the port to listen on; 0 picks a free one")] = 8000
     workers: Annotated[int, Meta(ge=1, le=256, description="processes that serve one store")] = 1
@@ -38,6 +42,21 @@ class Settings(Struct, frozen=True, kw_only=True):
     account_cache_mb: Annotated[
         int, Meta(ge=0, le=1_000_000, description="memory of each worker for accounts in replies, in megabytes")
     ] = 64
+    read_store: Annotated[
+        str,
+        Meta(description="a replica of a PostgreSQL store, to read lists and figures from"),
+    ] = ""
+    store_connections: Annotated[
+        int, Meta(ge=2, le=1_000, description="connections of each worker to a PostgreSQL store, at most")
+    ] = 8
+    store_timeout_s: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=3_600,
+            description="seconds that one wait for a PostgreSQL store may take; a request may need several",
+        ),
+    ] = 5.0
     limit_viewer_reads: Annotated[
         str, Meta(description="reads of one viewer: N/S is N requests within S seconds; empty is no limit")
     ] = ""
@@ -59,8 +78,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     quotas: Quotas = Quotas()
 
     def __repr__(self) -> str:
-        """All but the admin token: whoever logs the settings must not log that."""
-        return Struct.__repr__(msgspec.structs.replace(self, admin_token="*" * bool(self.admin_token)))
+        """All but the secrets: whoever logs the settings must not log those."""
+        shown = msgspec.structs.replace(
+            self,
+            admin_token="*" * bool(self.admin_token),
+            store=without_password(self.store),
+            read_store=without_password(self.read_store),
+        )
+        return Struct.__repr__(shown)
 
     def limits(self) -> Limits:
         """The rate limits. Raises ValueError if one is not in the form N/S."""
@@ -71,6 +96,14 @@ class Settings(Struct, frozen=True, kw_only=True):
             address_writes=parse_limit(self.limit_address_writes),
         )
 
+    def store_options(self) -> dict[str, Any]:
+        """How `open_store` is to open the store."""
+        return {
+            "read_url": self.read_store,
+            "connections": self.store_connections,
+            "timeout_s": self.store_timeout_s,
+        }
+
     def reached_at(self) -> str:
         """The URL that stands for {public_url}, without a slash at its end."""
         if self.public_url:
@@ -80,7 +113,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 class Setting(Struct, frozen=True):
-    """One setting as a flag `--name` and a variable `UPSPACE_NAME`. `type` is str, int, bool or an enumeration."""
+    """One setting as a flag `--name` and a variable `UPSPACE_NAME`. `type` is a number, str, bool or an enumeration."""
 
     name: str
     type: Any

@@ -2,6 +2,14 @@
 
 An engine keeps its migrations as `NNNN_what.sql`. The first line of each names the oldest schema version
 whose code can still work with a store migrated so far: `-- oldest compatible: N`.
+
+On PostgreSQL a migration is one transaction, unless a line of it says `-- online: why`. Then its statements are
+executed one by one, each ending with a `;` at the end of a line, and each must be one that can be executed again: what
+was interrupted begins anew from the first. So `drop index concurrently if exists x` stands before
+`create index concurrently x`, which leaves an index behind that is of no use when it does not come to its end. Both
+wait for who is in the middle of a write, and nobody waits for them. Any other statement that changes a table keeps
+everyone from it, for as long as it waits and works: it gives up its place after a second and comes again, and must not
+work for long.
 """
 
 import re

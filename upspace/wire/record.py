@@ -134,6 +134,7 @@ def read_record(value: Any) -> AccountRecord:
     except msgspec.ValidationError as error:
         raise BadRequestError(str(error)) from None
     _check_known(value, record, "$")
+    _check_texts(value, "$")
     return record
 
 
@@ -154,3 +155,17 @@ def _check_known(given: Any, read: Any, where: str) -> None:
         if member not in names:
             raise BadRequestError(f"Object contains unknown field `{member}` - at `{where}`")
         _check_known(value, getattr(read, names[member]), f"{where}.{member}")
+
+
+def _check_texts(value: Any, where: str) -> None:
+    """Refuse the character U+0000 in any text: not every store can keep it."""
+    if isinstance(value, str) and "\0" in value:
+        raise BadRequestError(f"Expected `str` without U+0000 - at `{where}`")
+    if isinstance(value, dict):
+        if any("\0" in name for name in value):
+            raise BadRequestError(f"Expected `str` without U+0000 - at `key` in `{where}`")
+        for name, part in value.items():
+            _check_texts(part, f"{where}.{name}")
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            _check_texts(part, f"{where}[{index}]")

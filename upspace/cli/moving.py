@@ -1,0 +1,63 @@
+"""`upspace move`."""
+
+import asyncio
+
+import click
+
+from upspace.server.settings import ENVIRONMENT_PREFIX
+from upspace.store import move_store
+from upspace.store.interface import StoreError
+from upspace.store.moving import Moved
+from upspace.store.urls import without_password
+
+
+@click.command()
+@click.option(
+    "--from",
+    "source",
+    envvar=ENVIRONMENT_PREFIX + "FROM",
+    required=True,
+    metavar="URL",
+    help="the store to read, which stays as it is: sqlite:///path or postgresql://user@host/database",
+)
+@click.option(
+    "--to",
+    "target",
+    envvar=ENVIRONMENT_PREFIX + "TO",
+    required=True,
+    metavar="URL",
+    help="the store to write, which has to be empty; a file is created, a PostgreSQL database must be there (createdb)",
+)
+def move(source: str, target: str) -> None:
+    """Carry a whole community into another store, from any engine to any.
+
+    What was there at the moment of the start is carried, while others read and write the store that it comes from;
+    what they write later stays behind, so stop the server first. All of it arrives, or nothing does: after an
+    interruption the other store is empty, and the move can be started again.
+
+    In the end everything is read back and compared. For each table it prints how many rows have arrived, and a
+    checksum of them that is the same in every engine.
+    """
+    try:
+        moved = asyncio.run(_move(source, target))
+    except StoreError as error:
+        raise click.ClickException(str(error)) from error
+    names = max(len(found.table) for found in moved)
+    rows = max(len(f"{found.rows:,}") for found in moved)
+    for found in moved:
+        click.echo(f"{found.table:{names}}  {found.rows:{rows},} rows  checksum {found.checksum}")
+    click.echo(f"moved from {without_password(source)} to {without_password(target)}")
+
+
+async def _move(source: str, target: str) -> list[Moved]:
+    from tqdm import tqdm
+
+    # No bar where there is no terminal.
+    with tqdm(desc="moving", unit=" rows", unit_scale=True, mininterval=0.2, disable=None) as bar:
+
+        def watch(what: str, done: int, total: int) -> None:
+            bar.set_description(what, refresh=False)
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return await move_store(source, target, watch)

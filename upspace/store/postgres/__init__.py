@@ -1,0 +1,1 @@
+"""The PostgreSQL engine: one server, or a Citus cluster."""

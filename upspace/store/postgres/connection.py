@@ -1,0 +1,284 @@
+"""Connections to PostgreSQL, with bounds in time and number, and asyncpg's errors in the words of the interface."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeAlias, TypeVar
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from upspace.store.interface import StoreError, StoreMissingError, StoreTimeoutError, StoreUnavailableError
+from upspace.store.urls import without_password
+
+T = TypeVar("T")
+
+Record: TypeAlias = asyncpg.Record
+Connection: TypeAlias = "asyncpg.Connection[Record] | PoolConnectionProxy[Record]"
+
+PACKAGE = "upspace.store.postgres"
+
+# What a query that was under way says when the server stops or the network fails, and what the next one meets.
+_LOST = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+# A server that was demoted while connections to it were open: a new one may lead to its successor.
+_DEMOTED = (asyncpg.ReadOnlySQLTransactionError,)
+_LATE = (
+    TimeoutError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+)
+
+FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""Everything that asyncpg raises when it cannot do what it was asked for; a time that is over is an OSError."""
+
+HOPELESS = (
+    *_LOST,
+    *_DEMOTED,
+    *_LATE,
+    asyncpg.InternalClientError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+)
+"""What will not get better by trying each write of a failed group on its own."""
+
+CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""What may go well if it is tried again: nothing has been changed, and others were in the way."""
+
+
+class _Connection(asyncpg.Connection):
+    """Given back as it is: nothing here leaves anything in a session, and resetting it would be one more round trip."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+class Database:
+    """Connections to one server, at most `connections`, each use of one taking at most `timeout_s` seconds.
+
+    They belong to the event loop in which they were opened. One that has been lost is opened anew when it is needed.
+    """
+
+    def __init__(self, url: str, pool: "asyncpg.Pool[Record]", connections: int, timeout_s: float) -> None:
+        self.url = url
+        self.timeout_s = timeout_s
+        self._pool = pool
+        self._writing = asyncio.Semaphore(max(1, connections // 2))
+
+    @classmethod
+    async def at(cls, url: str, *, connections: int, timeout_s: float) -> "Database":
+        """The database at `url`, not reached yet. Raises StoreUnavailableError for what is no URL of PostgreSQL."""
+        with connecting(url):
+            # Opened as they are needed: a pool that keeps some open by itself fills the log while the server is away.
+            pool = asyncpg.create_pool(
+                url,
+                min_size=0,
+                max_size=connections,
+                connection_class=_Connection,
+                max_inactive_connection_lifetime=0,
+                timeout=timeout_s,
+                server_settings=_session(timeout_s),
+                init=_plan_once,
+            )
+            await pool
+            return cls(url, pool, connections, timeout_s)
+
+    @classmethod
+    async def connect(cls, url: str, *, connections: int, timeout_s: float) -> "Database":
+        """The database at `url`. Raises StoreMissingError, StoreUnavailableError or StoreTimeoutError."""
+        database = await cls.at(url, connections=connections, timeout_s=timeout_s)
+        try:
+            await database._reach()
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    async def _reach(self) -> None:
+        """Connect for the first time."""
+        with connecting(self.url):
+            async with self._pool.acquire(timeout=self.timeout_s):
+                pass
+
+    async def close(self) -> None:
+        """Give back every connection, those in use when they are done or the time is over."""
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                await self._pool.close()
+        except FAULTS:
+            self._pool.terminate()
+
+    async def fetch(self, query: str, *values: Any) -> list[Record]:
+        """The rows of a read. It is asked once more if the connection is lost meanwhile: that changes nothing."""
+        return await self.read(lambda connection: connection.fetch(query, *values))
+
+    async def row(self, query: str, *values: Any) -> Record | None:
+        """The one row of a read, or None; otherwise as `fetch`."""
+        return await self.read(lambda connection: connection.fetchrow(query, *values))
+
+    async def read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """What `work` reads. Raises StoreUnavailableError or StoreTimeoutError."""
+        try:
+            try:
+                return await self._within_time(work)
+            except _LOST as error:
+                # A time that is over is an OSError as well, and what cannot be sent an InterfaceError.
+                if isinstance(error, (TimeoutError, asyncpg.DataError)):
+                    raise
+                return await self._within_time(work)
+        except FAULTS as error:
+            raise translate(self.url, error) from error
+
+    async def write(self, work: Callable[[Connection], Awaitable[T]], times: float = 1) -> T:
+        """Run `work` in a transaction, which is committed when this returns. Raises what `work` and asyncpg raise.
+
+        It may take so many `times` as long as anything else. Writes leave half of the connections to reads.
+        """
+
+        async def in_transaction(connection: Connection) -> T:
+            async with connection.transaction():
+                if times != 1:
+                    await connection.execute(_within(times * self.timeout_s))
+                return await work(connection)
+
+        async with self._place_to_write():
+            try:
+                return await self._within_time(in_transaction, times)
+            except _DEMOTED:
+                await self._pool.expire_connections()
+                raise
+
+    async def write_long(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """As `write`, without a bound but for locks, for one who waits for it and may interrupt it."""
+        async with (
+            self._place_to_write(),
+            self._pool.acquire(timeout=self.timeout_s) as connection,
+            connection.transaction(),
+        ):
+            await connection.execute(_within(0))
+            return await work(connection)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """A connection that reads what is stored at one moment, for as long as it takes. Raises as `read`."""
+        try:
+            async with (
+                self._pool.acquire(timeout=self.timeout_s) as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                await connection.execute(_within(0))
+                yield connection
+        except FAULTS as error:
+            raise translate(self.url, error) from error
+
+    @asynccontextmanager
+    async def _place_to_write(self) -> AsyncIterator[None]:
+        async with asyncio.timeout(self.timeout_s):
+            await self._writing.acquire()
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    async def _within_time(self, work: Callable[[Connection], Awaitable[T]], times: float = 1) -> T:
+        """Do `work` with a connection, which is ended if the time is over.
+
+        Asking a server that does not answer to stop, or to take a transaction back, could take for ever as well.
+        """
+        loop = asyncio.get_running_loop()
+        connection = await self._pool.acquire(timeout=self.timeout_s)
+        until = loop.time() + times * self.timeout_s
+        timer = loop.call_at(until, connection.terminate)
+        try:
+            return await work(connection)
+        except FAULTS as error:
+            if loop.time() >= until:
+                raise TimeoutError from error
+            raise
+        finally:
+            timer.cancel()
+            await self._pool.release(connection)
+
+
+@contextmanager
+def connecting(url: str) -> Iterator[None]:
+    """While connecting to `url`: raises as `Database.connect`, whatever asyncpg makes of the URL."""
+    try:
+        yield
+    except FAULTS as error:
+        raise translate(url, error) from error
+    except (ValueError, OverflowError):
+        # What it says of a URL that is none may quote a part of the password.
+        raise StoreUnavailableError(
+            f"{without_password(url)} is not a URL of PostgreSQL: use postgresql://user:password@host:port/database, "
+            "with %40, %3A, %2F for @ : / in a password"
+        ) from None
+
+
+def mapping(rows: Iterable[Record]) -> dict[Any, Any]:
+    """Rows of two columns, the second by the first."""
+    return {key: value for key, value in rows}  # noqa: C416  # a record is no tuple, so dict() refuses it
+
+
+def translate(url: str, error: BaseException) -> StoreError:
+    """The error of the interface that stands for an error of asyncpg."""
+    shown = without_password(url)
+    if isinstance(error, asyncpg.InvalidCatalogNameError):
+        return StoreMissingError(f"{shown}: there is no such database: create it first (createdb)")
+    if isinstance(error, _LATE):
+        return StoreTimeoutError(f"{shown}: {_first_line(str(error)) or 'no answer in time'}")
+    if isinstance(error, OSError) and error.strerror:
+        return StoreUnavailableError(f"{shown}: {error.strerror}")
+    return StoreUnavailableError(f"{shown}: {_first_line(str(error)) or type(error).__name__}")
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
+
+
+def _session(timeout_s: float) -> dict[str, str]:
+    """The settings of every session.
+
+    A server ends by itself what a client that hangs or is gone has left behind, and a little before the client gives
+    up: then the connection can be used again.
+    """
+    bound_ms = str(max(1, int(timeout_s * 900)))
+    return {
+        "application_name": "upspace",
+        "statement_timeout": bound_ms,
+        "lock_timeout": bound_ms,
+        "idle_in_transaction_session_timeout": bound_ms,
+        # Compiling takes longer than any of our statements.
+        "jit": "off",
+        # Each statement has one plan that is good for every owner: rows by an index, in its order. For the average
+        # owner, of whom statistics tell, sorting all rows or going through all of them again and again is as good.
+        "enable_seqscan": "off",
+        "enable_sort": "off",
+        "enable_material": "off",
+    }
+
+
+def _within(bound_s: float) -> str:
+    """Sets the bounds that the server keeps for the rest of a transaction, but for locks; 0 is none."""
+    bound_ms = int(bound_s * 900)
+    return f"set local statement_timeout = {bound_ms}; set local idle_in_transaction_session_timeout = {bound_ms}"
+
+
+async def _plan_once(connection: Connection) -> None:
+    """Have a statement planned once: no plan of ours depends on values, and planning takes longer than the rest.
+
+    Not on a Citus cluster. It plans what goes to several nodes for given values only, and fails where it must not.
+    """
+    await connection.execute(
+        "select set_config('plan_cache_mode', 'force_generic_plan', false)"
+        " where to_regclass('pg_dist_partition') is null"
+    )
