@@ -14,7 +14,7 @@ class DisagreementError(Exception):
     """Two servers gave different replies, or one refused; with the request and the first difference."""
 
 
-def compare_replies(upspace: str, peer: str, case: Case, mids: Sequence[int]) -> int:
+def compare_replies(upspace: str, peer: str, case: Case, mids: Sequence[int], *, who: str = "the peer") -> int:
     """The mean size of upspace's replies for `mids` in bytes, after each was found equal to the peer's.
 
     Equal means equal values; the order of keys and escapes do not count. Raises DisagreementError.
@@ -26,7 +26,7 @@ def compare_replies(upspace: str, peer: str, case: Case, mids: Sequence[int]) ->
             ours, theirs = client.get(upspace + url), client.get(peer + url)
             difference = first_difference(ours.json(), theirs.json())
             if difference is not None:
-                raise DisagreementError(f"{url}: upspace and the peer differ at {difference}")
+                raise DisagreementError(f"{url}: upspace and {who} differ at {difference}")
             if mid != UNKNOWN_MID:
                 if not _is_success(ours):
                     raise DisagreementError(f"{url}: upspace refused: {ours.text[:200]}")

@@ -36,6 +36,11 @@ class Case(Struct, frozen=True, kw_only=True):
         """Path and query for one target."""
         return f"{self.path}?{self.query.format(mid=mid)}"
 
+    def label(self) -> str:
+        """What the case is called in tables."""
+        shown = f"`{self.path}`"
+        return f"{shown}, most followed" if self.targets is Targets.MOST_FOLLOWED else shown
+
 
 CASES = (
     Case(name="acc_info", path="/x/space/acc/info", query="mid={mid}", bare_goal=0.60),

@@ -37,9 +37,9 @@ def describe_machine() -> Machine:
     )
 
 
-def find_versions(wrk: str) -> dict[str, str]:
-    """Versions of everything that takes part, by name."""
-    found = {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES}
+def find_versions(wrk: str, *more: str) -> dict[str, str]:
+    """Versions of everything that takes part, by name; `more` are further packages."""
+    found = {"python": platform.python_version()} | {package: version(package) for package in (*_PACKAGES, *more)}
     found["sqlite of upspace (apsw)"] = apsw.sqlite_lib_version()
     found["sqlite of the peer (Python)"] = sqlite3.sqlite_version
     return found | {"wrk": wrk}

@@ -54,16 +54,20 @@ def measure(plan: Plan) -> Results:
     versions = find_versions(require_wrk())
     machine = describe_machine()
     if machine.load_before > QUIET_LOAD:
-        _say(f"this machine is busy (load average {machine.load_before}): the figures will not mean much")
+        say(f"this machine is busy (load average {machine.load_before}): the figures will not mean much")
     store = build_dataset(plan.folder, plan.community)
     targets = find_targets(store)
-    samples = _samples(targets, plan.community.seed)
-    with _target_files(targets) as files, upspace_server(store) as upspace, peer_server(store, upspace.url) as peer:
-        _say("comparing replies")
+    samples = draw_samples(targets, plan.community.seed)
+    with (
+        target_files(targets) as files,
+        upspace_server(f"sqlite:///{store}") as upspace,
+        peer_server(f"sqlite+aiosqlite:///file:{store}?mode=ro&uri=true", upspace.url) as peer,
+    ):
+        say("comparing replies")
         sizes = {case.name: compare_replies(upspace.url, peer.url, case, samples[case.targets]) for case in CASES}
         with bare_server(sizes) as bare:
             rounds = _measure_rounds(plan, Servers(bare, upspace, peer), files)
-            memory = {server.name: _memory(server) for server in (bare, upspace, peer)}
+            memory = {server.name: memory_of(server) for server in (bare, upspace, peer)}
         failed = {case.name: count_failures(upspace.url, case, samples[case.targets]) for case in CASES}
     return Results(
         date=began,
@@ -98,7 +102,7 @@ def measure(plan: Plan) -> Results:
 def _measure_rounds(plan: Plan, servers: Servers, files: Mapping[Targets, Path]) -> dict[str, list[Round]]:
     """The rounds of each case by its name. One round goes through all cases, after an unmeasured one to warm up."""
     if plan.warm_up_seconds:
-        _say("warming up")
+        say("warming up")
         for case in CASES:
             _measure_round(servers, case, files[case.targets], plan.warm_up_seconds, seed=0)
     rounds: dict[str, list[Round]] = {case.name: [] for case in CASES}
@@ -106,7 +110,7 @@ def _measure_rounds(plan: Plan, servers: Servers, files: Mapping[Targets, Path])
         for case in CASES:
             of = _measure_round(servers, case, files[case.targets], plan.seconds, seed=number)
             rounds[case.name].append(of)
-            _say(
+            say(
                 f"round {number}, {case.name}: bare {of.bare.requests_per_s:,.0f}/s, "
                 f"upspace {of.upspace.requests_per_s:,.0f}/s, peer {of.peer.requests_per_s:,.0f}/s"
             )
@@ -127,13 +131,14 @@ def _measure_round(servers: Servers, case: Case, targets: Path, seconds: int, *,
     )
 
 
-def _samples(targets: Mapping[Targets, Sequence[int]], seed: int) -> dict[Targets, list[int]]:
+def draw_samples(targets: Mapping[Targets, Sequence[int]], seed: int) -> dict[Targets, list[int]]:
+    """The accounts whose replies are compared and looked at."""
     chosen = random.Random(seed)
     return {kind: chosen.sample(mids, min(SAMPLE, len(mids))) for kind, mids in targets.items()}
 
 
 @contextmanager
-def _target_files(targets: Mapping[Targets, Sequence[int]]) -> Iterator[dict[Targets, Path]]:
+def target_files(targets: Mapping[Targets, Sequence[int]]) -> Iterator[dict[Targets, Path]]:
     """The targets as files that wrk's script reads, one mid a line."""
     with tempfile.TemporaryDirectory() as folder:
         files = {}
@@ -143,10 +148,12 @@ def _target_files(targets: Mapping[Targets, Sequence[int]]) -> Iterator[dict[Tar
         yield files
 
 
-def _memory(server: Server) -> Memory:
+def memory_of(server: Server) -> Memory:
+    """What the server's worker takes."""
     used = server.worker().memory_full_info()
     return Memory(rss_mb=round(used.rss / 1e6, 1), pss_mb=round(used.pss / 1e6, 1))
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell whoever waits."""
     print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The peer's database: the file of an upspace store, opened for reading, and a session for each request."""
+"""The peer's database: that of an upspace store, and a session for each request."""
 
 import os
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
-engine = create_async_engine(f"sqlite+aiosqlite:///file:{os.environ['PEER_DATABASE']}?mode=ro&uri=true")
+engine = create_async_engine(os.environ["PEER_DATABASE"])
 new_session = async_sessionmaker(engine)
 
 

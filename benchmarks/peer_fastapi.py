@@ -1,6 +1,6 @@
-"""The peer: what a user would write instead, FastAPI with SQLAlchemy's async ORM and aiosqlite.
+"""The peer: what a user would write instead, FastAPI with SQLAlchemy's async ORM, and aiosqlite or asyncpg.
 
-    PEER_DATABASE=store.db uvicorn --app-dir benchmarks peer_fastapi:app
+    PEER_DATABASE=sqlite+aiosqlite:///store.db uvicorn --app-dir benchmarks peer_fastapi:app
 
 It answers the six endpoints for anonymous viewers out of the same rows as upspace. It is written as the
 manuals of its libraries show it: pydantic models as return types, a session by Depends, select() with

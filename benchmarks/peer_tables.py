@@ -1,13 +1,30 @@
 """The peer's ORM models: the tables of an upspace store that its six endpoints need."""
 
-from typing import Any
+import json
+from typing import Any, ClassVar
 
-from sqlalchemy import JSON, ForeignKey
+from sqlalchemy import JSON, BigInteger, Dialect, ForeignKey, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
 class Base(DeclarativeBase):
     """Base of all models."""
+
+    # Numbers of accounts need 64 bits, which PostgreSQL tells from 32.
+    type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger}
+
+
+class JsonText(TypeDecorator[Any]):
+    """JSON in a column of text, which PostgreSQL tells from its own type for JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002  # as it is called
+        return None if value is None else json.loads(value)
+
+
+Json = JSON().with_variant(JsonText, "postgresql")
 
 
 class Account(Base):
@@ -26,9 +43,9 @@ class Account(Base):
     birthday: Mapped[str]
     is_senior_member: Mapped[int]
     nft_icon: Mapped[str]
-    official: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    vip: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    decorations: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    official: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    vip: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    decorations: Mapped[dict[str, Any] | None] = mapped_column(Json)
 
     standing: Mapped["Standing"] = relationship()
     upstat: Mapped["Upstat | None"] = relationship()

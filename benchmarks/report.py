@@ -6,12 +6,12 @@ makes docs/benchmarks.md anew from benchmarks/results/read_endpoints.json.
 """
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from cases import Targets
-from results import CaseResult, Ratio, Results
+from results import CaseResult, Results
+from tables import against_goal, spread, table
 
 RESULTS = Path(__file__).with_name("results") / "read_endpoints.json"
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -71,17 +71,17 @@ def render_page(results: Results) -> str:
                 _errors(results.cases),
                 "## How it was measured",
                 _method(results),
-                _table(
+                table(
                     ("endpoint", "accounts asked for", "how many"),
-                    ((_label(of), of.case.targets.value, f"{of.targets:,}") for of in results.cases),
+                    ((of.case.label(), of.case.targets.value, f"{of.targets:,}") for of in results.cases),
                     texts=2,
                 ),
                 "## How much it varied",
                 "Lowest and highest ratio of all rounds.",
-                _table(
+                table(
                     ("endpoint", "upspace / bare", "upspace / peer"),
                     (
-                        (_label(of), _range(of.summary.to_bare, 2), _range(of.summary.to_peer, 1))
+                        (of.case.label(), spread(of.summary.to_bare, 2), spread(of.summary.to_peer, 1))
                         for of in results.cases
                     ),
                 ),
@@ -108,7 +108,7 @@ def write_page(results: Results, path: Path) -> None:
 
 def _verdict(results: Results) -> str:
     missed = [
-        f"{_label(of)}: {ratio.median:.{digits}f} {of_what}, goal {goal:g}"
+        f"{of.case.label()}: {ratio.median:.{digits}f} {of_what}, goal {goal:g}"
         for of in results.cases
         for ratio, goal, of_what, digits in (
             (of.summary.to_bare, of.case.bare_goal, "of the bare limit", 2),
@@ -137,18 +137,18 @@ def _main_table(cases: Sequence[CaseResult]) -> str:
         "of bare (goal)",
         "times peer (goal)",
     )
-    return _table(
+    return table(
         head,
         (
             (
-                _label(of),
+                of.case.label(),
                 f"{of.reply_bytes:,}",
                 f"{of.summary.bare_requests_per_s:,.0f}",
                 f"{of.summary.upspace_requests_per_s:,.0f}",
                 f"{of.summary.peer_requests_per_s:,.0f}",
                 f"{of.summary.upspace_p50_ms:.2f} / {of.summary.upspace_p99_ms:.2f}",
-                _goal(of.summary.to_bare, of.case.bare_goal, 2),
-                _goal(of.summary.to_peer, of.peer_goal, 1),
+                against_goal(of.summary.to_bare, of.case.bare_goal, 2),
+                against_goal(of.summary.to_peer, of.peer_goal, 1),
             )
             for of in cases
         ),
@@ -198,26 +198,6 @@ def _machine(results: Results) -> str:
         f"{on.cpu}, {on.cores} cores, {on.memory_gb:g} GB, {on.system}; "
         f"load average of the minute before: {on.load_before:g}.\n\n{versions}."
     )
-
-
-def _label(of: CaseResult) -> str:
-    shown = f"`{of.case.path}`"
-    return f"{shown}, most followed" if of.case.targets is Targets.MOST_FOLLOWED else shown
-
-
-def _goal(ratio: Ratio, goal: float, digits: int) -> str:
-    met = "met" if ratio.median >= goal else "**not met**"
-    return f"{ratio.median:.{digits}f} ({goal:g}: {met})"
-
-
-def _range(ratio: Ratio, digits: int) -> str:
-    return f"{ratio.lowest:.{digits}f} to {ratio.highest:.{digits}f}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> str:
-    """A table whose first columns are texts and the others numbers."""
-    lines = [head, ("---",) * texts + ("---:",) * (len(head) - texts), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def main() -> None:

@@ -137,15 +137,17 @@ def summarize(rounds: list[Round]) -> Summary:
         peer_requests_per_s=median(of.peer.requests_per_s for of in rounds),
         upspace_p50_ms=middle.upspace.p50_ms,
         upspace_p99_ms=middle.upspace.p99_ms,
-        to_bare=_ratio([of.upspace.requests_per_s / of.bare.requests_per_s for of in rounds]),
-        to_peer=_ratio([of.upspace.requests_per_s / of.peer.requests_per_s for of in rounds]),
-        errors={name: sum(_errors(getattr(of, name)) for of in rounds) for name in Round.__struct_fields__},
+        to_bare=ratio_of([of.upspace.requests_per_s / of.bare.requests_per_s for of in rounds]),
+        to_peer=ratio_of([of.upspace.requests_per_s / of.peer.requests_per_s for of in rounds]),
+        errors={name: sum(errors_of(getattr(of, name)) for of in rounds) for name in Round.__struct_fields__},
     )
 
 
-def _errors(run: Run) -> int:
-    return run.status_errors + run.socket_errors + run.timeouts
-
-
-def _ratio(of_rounds: list[float]) -> Ratio:
+def ratio_of(of_rounds: list[float]) -> Ratio:
+    """The median and the extremes of the ratios of all rounds."""
     return Ratio(round(median(of_rounds), 3), round(min(of_rounds), 3), round(max(of_rounds), 3))
+
+
+def errors_of(run: Run) -> int:
+    """Replies other than 2xx and 3xx, failures of sockets, and timeouts."""
+    return run.status_errors + run.socket_errors + run.timeouts

@@ -1,4 +1,4 @@
-"""The three servers: started as processes of their own, ready before they are used, stopped whatever happens."""
+"""The servers that are measured: processes of their own, ready before they are used, stopped whatever happens."""
 
 import json
 import os
@@ -34,26 +34,41 @@ class Server(Struct, frozen=True):
     pid: int
 
     def worker(self) -> psutil.Process:
-        """The process that answers: of the server's processes the one that has used the most processor time."""
+        """The process that answers."""
+        [worker] = self.workers(1)
+        return worker
+
+    def workers(self, count: int) -> list[psutil.Process]:
+        """Those that answer: of the server's processes the ones that have used the most processor time."""
         first = psutil.Process(self.pid)
-        return max((first, *first.children(recursive=True)), key=lambda process: sum(process.cpu_times()[:2]))
+        processes = [first, *first.children(recursive=True)]
+        return sorted(processes, key=lambda process: sum(process.cpu_times()[:2]), reverse=True)[:count]
 
 
 @contextmanager
-def upspace_server(store: Path) -> Iterator[Server]:
-    """`upspace serve` with one worker."""
+def upspace_server(store: str, *options: str, name: str = "upspace") -> Iterator[Server]:
+    """`upspace serve` over the store of that URL, with one worker unless the options say otherwise."""
     port = free_port()
-    command = [str(Path(sys.executable).with_name("upspace")), "serve", "--store", f"sqlite:///{store}"]
-    with _running("upspace", [*command, "--port", str(port), "--workers", "1"], port) as server:
+    command = [str(Path(sys.executable).with_name("upspace")), "serve", "--port", str(port), "--workers", "1", *options]
+    with _running(name, command, port, variables=store_variable(store)) as server:
         yield server
 
 
 @contextmanager
-def single_commit_server(store: Path) -> Iterator[Server]:
+def single_commit_server(store: str, *options: str) -> Iterator[Server]:
     """upspace with one transaction a write."""
     port = free_port()
-    command = [sys.executable, str(_HERE / "single_commits.py"), "--store", f"sqlite:///{store}", "--port", str(port)]
-    with _running("single commits", command, port) as server:
+    command = [sys.executable, str(_HERE / "single_commits.py"), "--port", str(port), *options]
+    with _running("single commits", command, port, variables=store_variable(store)) as server:
+        yield server
+
+
+@contextmanager
+def single_query_server(store: str, *options: str) -> Iterator[Server]:
+    """upspace over PostgreSQL with one query a request."""
+    port = free_port()
+    command = [sys.executable, str(_HERE / "single_queries.py"), "--port", str(port), *options]
+    with _running("single queries", command, port, variables=store_variable(store)) as server:
         yield server
 
 
@@ -67,16 +82,21 @@ def bare_server(sizes: Mapping[str, int]) -> Iterator[Server]:
 
 
 @contextmanager
-def peer_server(store: Path, public_url: str) -> Iterator[Server]:
+def peer_server(database: str, public_url: str) -> Iterator[Server]:
     """The peer under uvicorn as it is installed: one worker, no options but the port.
 
-    `public_url` is what upspace puts before the path of a generated avatar.
+    `database` is a URL of SQLAlchemy, `public_url` what upspace puts before the path of a generated avatar.
     """
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "peer_fastapi:app", "--port", str(port)]
-    variables = {"PEER_DATABASE": str(store), "PEER_PUBLIC_URL": public_url}
+    variables = {"PEER_DATABASE": database, "PEER_PUBLIC_URL": public_url}
     with _running("peer", command, port, variables=variables) as server:
         yield server
+
+
+def store_variable(store: str) -> dict[str, str]:
+    """The environment that names a store; command lines, which everyone may read, shall not hold a password."""
+    return {"UPSPACE_STORE": store}
 
 
 def free_port() -> int:

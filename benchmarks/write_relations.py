@@ -9,68 +9,38 @@ import argparse
 import asyncio
 import os
 import random
-import secrets
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-import apsw
-from cases import Case, Targets
-from dataset import FOLDER, build_dataset, count_rows, find_targets
-from load import LoadError, require_wrk, run_script, run_wrk
+from dataset import FOLDER, build_dataset, count_rows
+from load import LoadError, require_wrk
 from machine import describe_machine, find_versions
-from msgspec import Struct
 from read_endpoints import at_least
-from servers import Server, ServerError, single_commit_server, upspace_server
-from write_report import PAGE, RESULTS, Reads, Round, WriteResults, Writes, write_page, write_results
+from servers import ServerError, single_commit_server, upspace_server
+from write_load import (
+    VIEWERS,
+    WRITE_CONNECTIONS,
+    WriteLoad,
+    is_clean,
+    prepare_writes,
+    read,
+    read_under_writes,
+    write,
+)
+from write_report import PAGE, RESULTS, Round, WriteResults, write_page, write_results
 
 from upspace.data.community import Community, CommunityMismatchError
-from upspace.model import Token
 from upspace.relations.modify import modify
-from upspace.server.viewer import token_digest
-from upspace.store import migrate_store, open_store
+from upspace.store import open_store
 from upspace.store.interface import StoreError
 from upspace.wire.codes import ACT_FOLLOW, ACT_UNFOLLOW
 from upspace.wire.profiles import Quotas
-
-WRITE_CONNECTIONS = 64
-VIEWERS = 2_000
-REFUSED_MAX = 0.02
-"""A viewer may follow an account of the dataset already. More refusals than that would flatter."""
-
-_SCRIPT = Path(__file__).with_name("writes.lua")
-_READ = Case(name="relation_stat", path="/x/relation/stat", query="vmid={mid}", bare_goal=0)
-
-
-class Counted(Struct, frozen=True, forbid_unknown_fields=True):
-    """One run as `writes.lua` prints it; times in microseconds."""
-
-    requests: int
-    duration_us: int
-    p50_us: int
-    p99_us: int
-    refused: int
-    failed: int
-
-
-class Plan(NamedTuple):
-    """What is written to: a copy of the dataset, and the files that wrk reads."""
-
-    store: Path
-    mids: Path
-    tokens: Path
-    viewers: list[int]
-    everyone: list[int]
-    most_followed: int
-    seconds: int
 
 
 def main() -> None:
@@ -106,18 +76,16 @@ def measure(given: argparse.Namespace) -> WriteResults:
     community = Community(seed=1, accounts=given.accounts, relations=given.relations)
     original = build_dataset(FOLDER, community)
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        plan = _prepare(original, Path(folder), given.seconds)
+        load = _prepare(original, Path(folder))
         rounds = []
         for number in range(given.rounds + 1):
-            of = _measure_round(plan, number)
+            of = _measure_round(load, given.seconds, number)
             # The first one warms up caches and the log of the file.
             if number:
                 rounds.append(of)
                 _say(f"round {number}: {of}")
-        dataset = count_rows(plan.store, community.seed, plan.most_followed)
-        clean = (
-            subprocess.run([*_upspace(), "check", "--store", f"sqlite:///{plan.store}"], check=False).returncode == 0
-        )
+        dataset = count_rows(_path(load), community.seed, load.most_followed)
+        clean = is_clean(load.store)
     return WriteResults(
         date=datetime.now(UTC).date().isoformat(),
         machine=machine,
@@ -131,56 +99,26 @@ def measure(given: argparse.Namespace) -> WriteResults:
     )
 
 
-def _prepare(original: Path, folder: Path, seconds: int) -> Plan:
-    targets = find_targets(original)
+def _prepare(original: Path, folder: Path) -> WriteLoad:
     store = folder / "written.db"
     shutil.copy(original, store)
-    everyone = targets[Targets.EVERYONE]
-    most_followed = targets[Targets.MOST_FOLLOWED][0]
-    viewers = random.Random(1).sample(sorted(set(everyone) - _followers(original, most_followed)), VIEWERS)
-    tokens = {mid: secrets.token_urlsafe(32) for mid in viewers}
-    asyncio.run(_put_tokens(f"sqlite:///{store}", tokens))
-    mids_file, tokens_file = folder / "mids.txt", folder / "tokens.txt"
-    strangers = sorted(set(everyone) - set(viewers))
-    mids_file.write_text("".join(f"{mid}\n" for mid in strangers), encoding="ascii")
-    tokens_file.write_text("".join(f"{token}\n" for token in tokens.values()), encoding="ascii")
-    return Plan(store, mids_file, tokens_file, viewers, strangers, most_followed, seconds)
+    return prepare_writes(f"sqlite:///{store}", original, folder)
 
 
-def _followers(path: Path, mid: int) -> set[int]:
-    """The account and all who follow it: no viewer shall follow it from the start."""
-    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        return {mid, *(other for (other,) in db.execute("select other from follower where owner = ?", (mid,)))}
-    finally:
-        db.close()
+def _path(load: WriteLoad) -> Path:
+    return Path(load.store.removeprefix("sqlite:///"))
 
 
-async def _put_tokens(url: str, tokens: dict[int, str]) -> None:
-    await migrate_store(url)
-    store = await open_store(url)
-    try:
-        now = int(time.time())
-        await asyncio.gather(*(store.put_token(Token(token_digest(text), mid, now)) for mid, text in tokens.items()))
-    finally:
-        await store.close()
-
-
-def _measure_round(plan: Plan, number: int) -> Round:
-    disk = _syncs_per_s(plan.store.parent, plan.seconds)
-    alone = asyncio.run(_one_at_a_time(plan, number))
-    with single_commit_server(plan.store) as server:
-        single = _write(server, plan, 3 * number, "")
-    with upspace_server(plan.store) as server:
-        grouped = _write(server, plan, 3 * number + 1, "")
-        hot = _write(server, plan, number, str(plan.most_followed))
-        idle = _read(server, plan, plan.seconds, number)
-        with ThreadPoolExecutor(1) as other:
-            # The writes begin before the reads and end after them.
-            writing = other.submit(_write, server, plan._replace(seconds=plan.seconds + 2), 3 * number + 2, "")
-            time.sleep(1)
-            busy = _read(server, plan, plan.seconds, number)
-            meanwhile = writing.result()
+def _measure_round(load: WriteLoad, seconds: int, number: int) -> Round:
+    disk = _syncs_per_s(_path(load).parent, seconds)
+    alone = asyncio.run(_one_at_a_time(load, seconds, number))
+    with single_commit_server(load.store) as server:
+        single = write(server, load, seconds, 3 * number)
+    with upspace_server(load.store) as server:
+        grouped = write(server, load, seconds, 3 * number + 1)
+        hot = write(server, load, seconds, number, only=(str(load.most_followed),))
+        idle = read(server, load, seconds, number)
+        busy, meanwhile = read_under_writes(server, load, seconds, 3 * number + 2)
     return Round(disk, alone, single, grouped, hot, idle, busy, meanwhile)
 
 
@@ -195,49 +133,23 @@ def _syncs_per_s(folder: Path, seconds: int) -> float:
     return round(count / passed, 1)
 
 
-async def _one_at_a_time(plan: Plan, number: int) -> float:
+async def _one_at_a_time(load: WriteLoad, seconds: int, number: int) -> float:
     """Writes a second when each waits for the one before: one transaction each, without a server around it."""
-    store = await open_store(f"sqlite:///{plan.store}")
+    store = await open_store(load.store)
     chosen = random.Random(number)
     rules = [
         partial(modify, act=act, now=int(time.time()), re_src=0, quotas=Quotas()) for act in (ACT_FOLLOW, ACT_UNFOLLOW)
     ]
     count, began = 0, time.perf_counter()
     try:
-        while (passed := time.perf_counter() - began) < plan.seconds:
-            viewer, target = chosen.choice(plan.viewers), chosen.choice(plan.everyone)
+        while (passed := time.perf_counter() - began) < seconds:
+            viewer, target = chosen.choice(load.viewers), chosen.choice(load.everyone)
             for rule in rules:
                 await store.change_relations(viewer, (target,), rule)
                 count += 1
     finally:
         await store.close()
     return round(count / passed, 1)
-
-
-def _write(server: Server, plan: Plan, number: int, only: str) -> Writes:
-    counted = run_script(
-        _SCRIPT,
-        Counted,
-        server.url,
-        (str(plan.mids), str(plan.tokens), str(number), only),
-        seconds=plan.seconds,
-        connections=WRITE_CONNECTIONS,
-    )
-    refused = counted.refused / counted.requests
-    if counted.failed or refused > REFUSED_MAX:
-        raise LoadError(f"{counted.failed} writes failed and {counted.refused} of {counted.requests} were refused")
-    rate = round(counted.requests / counted.duration_us * 1e6, 1)
-    return Writes(rate, counted.p50_us / 1000, counted.p99_us / 1000, round(refused, 4))
-
-
-def _read(server: Server, plan: Plan, seconds: int, number: int) -> Reads:
-    counted = run_wrk(server.url, _READ.url("{mid}"), plan.mids, seconds=seconds, seed=number)
-    rate = round(counted.requests / counted.duration_us * 1e6, 1)
-    return Reads(rate, counted.p50_us / 1000, counted.p99_us / 1000)
-
-
-def _upspace() -> list[str]:
-    return [str(Path(sys.executable).with_name("upspace"))]
 
 
 def _say(text: str) -> None:

@@ -1,6 +1,7 @@
 -- What wrk sends: viewers in turn, each follows an account and, when its turn comes again, unfollows the same one. So
 -- every request changes something, and none is refused.
--- Arguments after `--`: a file of mids, a file of tokens, one a line; the seed; the one account to follow, or "".
+-- Arguments after `--`: a file of mids, a file of tokens, one a line; the seed; the one account to follow, or "", and how
+-- many such requests there were in earlier runs, if that is known.
 
 local threads = {}
 local mids, tokens, seed, only, number = {}, {}, 0, "", 0
@@ -19,8 +20,9 @@ function init(args)
     end
     seed, only = tonumber(args[3]), args[4]
     if only ~= "" then
-        -- An earlier run has left it followed by some: the first turn is one of unfollows, which is never refused.
-        number = #tokens
+        -- An earlier run has left it followed by some. Where it ended is where this one goes on; if that is not known,
+        -- the first turn is one of unfollows, which is never refused.
+        number = tonumber(args[5]) or #tokens
     end
 end
 

@@ -1,0 +1,92 @@
+"""What the two commands that measure PostgreSQL have in common: options, rows, machine, and how they end."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from agreement import DisagreementError
+from cases import Targets
+from cluster import PostgresError
+from dataset import FOLDER, build_dataset, find_targets
+from load import CONNECTIONS, THREADS, LoadError, require_wrk
+from machine import describe_machine, find_versions
+from measure import QUIET_LOAD, say
+from msgspec import Struct
+from read_endpoints import at_least
+from results import Machine, Method
+from servers import ServerError
+
+from upspace.data.community import Community, CommunityMismatchError
+from upspace.store.interface import StoreError
+
+T = TypeVar("T")
+
+
+class Start(Struct, frozen=True, kw_only=True):
+    """What is there before anything is measured. `date` is UTC; `source` is the SQLite file with the rows."""
+
+    date: str
+    machine: Machine
+    versions: dict[str, str]
+    community: Community
+    source: Path
+    targets: dict[Targets, list[int]]
+    folder: Path
+    method: Method
+
+
+def run_command(description: str, measure: Callable[[Start], T], write: Callable[[T], None]) -> None:
+    """Measure and write; a failure is one line and exit status 1."""
+    parser = _build_parser(description)
+    given = parser.parse_args()
+    # A polite end, too, must stop the servers.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        results = measure(_start(given))
+    except (LoadError, ServerError, PostgresError, DisagreementError, CommunityMismatchError, StoreError) as error:
+        sys.exit(f"{parser.prog}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"{parser.prog}: stopped, nothing is written")
+    write(results)
+
+
+def _build_parser(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    number = at_least(1)
+    parser.add_argument("--rounds", type=number, default=3, metavar="N", help="rounds through everything")
+    parser.add_argument("--seconds", type=number, default=2, metavar="N", help="length of one run")
+    parser.add_argument("--warm-up", type=at_least(0), default=2, metavar="N", help="length of one before the rounds")
+    parser.add_argument("--accounts", type=number, default=200_000, metavar="N", help="accounts of the dataset")
+    parser.add_argument("--relations", type=number, default=3_000_000, metavar="N", help="relations of the dataset")
+    parser.add_argument("--data", type=Path, default=FOLDER, metavar="FOLDER", help="where both stores are kept")
+    return parser
+
+
+def _start(given: argparse.Namespace) -> Start:
+    date = datetime.now(UTC).date().isoformat()
+    versions = find_versions(require_wrk(), "asyncpg")
+    machine = describe_machine()
+    if machine.load_before > QUIET_LOAD:
+        say(f"this machine is busy (load average {machine.load_before}): the figures will not mean much")
+    community = Community(seed=1, accounts=given.accounts, relations=given.relations)
+    source = build_dataset(given.data, community)
+    return Start(
+        date=date,
+        machine=machine,
+        versions=versions,
+        community=community,
+        source=source,
+        targets=find_targets(source),
+        folder=given.data,
+        method=Method(
+            rounds=given.rounds,
+            seconds=given.seconds,
+            warm_up_seconds=given.warm_up,
+            connections=CONNECTIONS,
+            threads=THREADS,
+        ),
+    )
