@@ -25,16 +25,8 @@ def load_door(url: str, public_url: str, connections: int) -> Any:
     """Runs in the worker: the door of upspace, over writers that never take more than one at a time."""
     sqlite.GROUP_MAX = postgres.GROUP_MAX = 1
     postgres._UNDER_WAY_MAX = connections
-    begin_one = postgres.Writer._begin
-
-    def begin_all(writer: postgres.Writer) -> None:
-        """Begin as many as may be under way: one of them is no longer all that wait."""
-        begin_one(writer)
-        while writer._waiting and len(writer._under_way) < connections:
-            begin_one(writer)
-
-    postgres.Writer._begin = begin_all
-    return RsgiDoor(settings_of(url, public_url, connections))
+    # Writes get half of the connections.
+    return RsgiDoor(settings_of(url, public_url, 2 * connections))
 
 
 def settings_of(url: str, public_url: str, connections: int) -> Any:
