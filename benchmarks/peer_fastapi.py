@@ -30,7 +30,7 @@ PageSize = Annotated[int, Query(ge=1, le=50)]
 app = FastAPI()
 
 
-class Refusal(Exception):  # noqa: N818
+class Refusal(Exception):  # noqa: N818  # what it is called on the wire
     """A reply with a code that is not 0."""
 
     def __init__(self, code: int, message: str) -> None:

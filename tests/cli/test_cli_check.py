@@ -1,6 +1,5 @@
 """`upspace check`."""
 
-import asyncio
 import json
 import os
 import pty
@@ -13,34 +12,20 @@ from pathlib import Path
 import apsw
 import pytest
 from conftest import DEADLINE_S, Ran, command_line, environment, run_process
+from small_community import ACCOUNTS, fill
 
 from upspace.cli import checking
-from upspace.model import Account, Profile, Relation, Standing
-from upspace.store import open_store
 from upspace.store.interface import Finding, Progress
 from upspace.store.sqlite import check as engine
 from upspace.store.sqlite.store import SqliteStore
 
 Upspace = Callable[..., Ran]
 
-ACCOUNTS = 60
-
 
 @pytest.fixture
 def community(file_url: str) -> str:
     """A store in which everyone follows account 1, and is followed back."""
-
-    async def fill() -> None:
-        store = await open_store(file_url)
-        mids = range(1, ACCOUNTS + 1)
-        pairs = [pair for mid in mids[1:] for pair in ((mid, 1), (1, mid))]
-        await store.load(
-            [Profile(Account(mid, name=f"name {mid}"), Standing(mid)) for mid in mids],
-            [Relation(owner, other, 2, 1_700_000_000) for owner, other in pairs],
-        )
-        await store.close()
-
-    asyncio.run(fill())
+    fill(file_url)
     return file_url
 
 

@@ -18,15 +18,14 @@ import asyncpg
 import pytest
 from conftest import DEADLINE_S, Ran, command_line, environment, read_line, run_process
 from postgres_server import PostgresServer
+from small_community import ACCOUNTS, fill
 from stores import ENGINES, Stores
 
-from upspace.model import Account, Profile, Relation, Standing
-from upspace.store import migrate_store, open_store
+from upspace.store import migrate_store
 from upspace.store.tables import TABLES
 
 Upspace = Callable[..., Ran]
 
-ACCOUNTS = 60
 SQLITE = "sqlite:///"
 
 TARGETS = pytest.mark.parametrize("to", ENGINES)
@@ -72,19 +71,7 @@ main()
 @pytest.fixture
 def community(file_url: str) -> str:
     """A store in which everyone follows account 1, and is followed back."""
-
-    async def fill() -> None:
-        store = await open_store(file_url)
-        mids = range(1, ACCOUNTS + 1)
-        pairs = [pair for mid in mids[1:] for pair in ((mid, 1), (1, mid))]
-        await store.load(
-            [Profile(Account(mid, name=f"name {mid}"), Standing(mid)) for mid in mids],
-            [Relation(owner, other, 2, 1_700_000_000) for owner, other in pairs],
-            {"community": "small"},
-        )
-        await store.close()
-
-    asyncio.run(fill())
+    fill(file_url, {"community": "small"})
     return file_url
 
 
@@ -267,7 +254,7 @@ def test_a_server_that_is_lost_on_the_way_is_one_line(
         source, target = database, f"{SQLITE}{tmp_path / 'new.db'}"
     name = database.rpartition("/")[2]
     with held(source, target, 0.2) as process:
-        postgres.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'")  # noqa: S608
+        postgres.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'")  # noqa: S608  # ours
         out, err = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, out) == (1, b"")
     assert err.startswith(f"upspace: {shown(database)}: ".encode())

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 from conftest import client_of, quiet_server
+from contract_codes import MESSAGES
 from people import BLACK, FOLLOWING, WHISPER, person
 from stores import Stores
 
@@ -26,15 +27,6 @@ SPECIAL, DEFAULT, ALL = -10, 0, -20
 START = 1_700_000_000
 
 OK = {"code": 0, "message": "0", "ttl": 1}
-MESSAGES = {
-    -400: "请求错误",
-    22101: "分组名称存在不允许的字符",
-    22102: "分组数量超过限制",
-    22103: "分组名过长",
-    22104: "该分组不存在",
-    22105: "未关注",
-    22106: "该分组已经存在",
-}
 
 
 def refused(code: int) -> dict[str, Any]:

@@ -2,13 +2,11 @@
 
 import asyncio
 from collections.abc import Collection, Coroutine, Iterable
-from contextlib import closing
 from random import Random
 from typing import Any, NamedTuple, TypeVar
 
-import apsw
-import asyncpg
 from msgspec.structs import replace
+from raw_rows import Rows, raw, read_tables
 from store_damage import community
 from store_oracle import SPECIAL, WHISPER, follow, reported
 
@@ -34,7 +32,6 @@ T = TypeVar("T")
 
 BIGGEST = 2**63 - 1
 NOW = 1_700_000_000
-SQLITE = "sqlite:///"
 
 # Names whose order by their bytes is not that of any language.
 MARKS = {"Zeta": "1", "alpha": "2", "Ärger": "", "_": "名", "名": '{"version": 1}'}
@@ -134,20 +131,12 @@ def into(*ids: int) -> Any:
 
 def dump(url: str) -> dict[str, list[Any]]:
     """Every row that is moved, by table, read past the store."""
-    queries = {table.name: f"select {', '.join(table.names)} from {table.name}" for table in TABLES}  # noqa: S608
-    if url.startswith(SQLITE):
-        with closing(apsw.Connection(url.removeprefix(SQLITE))) as db:
-            return {name: sorted(db.execute(query), key=repr) for name, query in queries.items()}
 
-    async def read() -> dict[str, list[Any]]:
-        connection = await asyncpg.connect(url)
-        try:
-            found = {name: await connection.fetch(query) for name, query in queries.items()}
-        finally:
-            await connection.close()
-        return {name: sorted(map(_plain, rows), key=repr) for name, rows in found.items()}
+    async def read() -> dict[str, Rows]:
+        async with raw(url) as connection:
+            return await read_tables(connection)
 
-    return within(read())
+    return {name: sorted(map(_plain, rows), key=repr) for name, rows in within(read()).items()}
 
 
 def _plain(row: Iterable[Any]) -> tuple[Any, ...]:
@@ -156,23 +145,6 @@ def _plain(row: Iterable[Any]) -> tuple[Any, ...]:
 
 
 NOTHING: dict[str, list[Any]] = {table.name: [] for table in TABLES}
-
-
-def execute(url: str, sql: str, *values: Any) -> None:
-    """Change a store behind its back."""
-    if url.startswith(SQLITE):
-        with closing(apsw.Connection(url.removeprefix(SQLITE))) as db:
-            db.execute(sql, values or None)
-        return
-
-    async def change() -> None:
-        connection = await asyncpg.connect(url)
-        try:
-            await connection.execute(sql, *values)
-        finally:
-            await connection.close()
-
-    within(change())
 
 
 def answers(url: str, mids: Collection[int]) -> dict[str, Any]:

@@ -70,14 +70,19 @@ async def raw(url: str) -> AsyncIterator[Raw]:
 
 async def read_facts(source: Raw) -> dict[str, Rows]:
     """Every fact, by table."""
-    # The names are those of the house.
+    rows = await read_tables(source)
+    del rows["mark"]
+    return rows
+
+
+async def read_tables(source: Raw) -> dict[str, Rows]:
+    """Every row that is moved, by table."""
     return {
         table.name: sorted(
-            await source.fetch(f"select {', '.join(table.names)} from {table.name}"),  # noqa: S608
+            await source.fetch(f"select {', '.join(table.names)} from {table.name}"),  # noqa: S608  # names of ours
             key=repr,
         )
         for table in TABLES
-        if table.name != "mark"
     }
 
 
@@ -89,6 +94,16 @@ def execute(url: str, sql: str) -> None:
             await connection.execute(sql)
 
     asyncio.run(change())
+
+
+def query(url: str, sql: str) -> Rows:
+    """The rows of a statement. Not within a running event loop."""
+
+    async def read() -> Rows:
+        async with raw(url) as connection:
+            return await connection.fetch(sql)
+
+    return asyncio.run(read())
 
 
 def dump(url: str) -> dict[str, Rows]:

@@ -3,16 +3,14 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import apsw
-import asyncpg
 import pytest
-from moved import BIGGEST, EXTREME, NOTHING, SQLITE, answers, called, dump, execute, fill, findings, within
+from moved import BIGGEST, EXTREME, NOTHING, answers, called, dump, fill, findings, within
 from postgres_server import PostgresServer
+from raw_rows import execute, query
 from store_oracle import FOLLOWING, follow, profile
 from stores import ENGINES, Stores
 
@@ -162,7 +160,7 @@ def test_postgresql_knows_at_once_how_much_there_is_but_not_that_a_table_is_smal
     source, target = new("sqlite"), new("postgresql")
     fill(source)
     move(source, target)
-    known = dict(query(target, "select relname, reltuples from pg_class where relkind = 'r'"))
+    known: dict[str, float] = dict(query(target, "select relname, reltuples from pg_class where relkind = 'r'"))
     rows = {name: len(found) for name, found in dump(target).items()}
     assert {name: known[name] for name in rows} == {
         name: float(count) if count >= 100 else -1.0 for name, count in rows.items()
@@ -564,21 +562,5 @@ def test_no_two_rows_have_one_key(new: Callable[[str], str], to: str) -> None:
     url = new(to)
     fill(url)
     for table in TABLES:
-        distinct = f"select count(*) from (select distinct {', '.join(table.key)} from {table.name}) as keys"  # noqa: S608
+        distinct = f"select count(*) from (select distinct {', '.join(table.key)} from {table.name}) as keys"  # noqa: S608  # ours
         assert query(url, distinct) == [(len(dump(url)[table.name]),)]
-
-
-def query(url: str, sql: str) -> list[tuple[Any, ...]]:
-    """The rows of a query."""
-    if url.startswith("sqlite"):
-        with closing(apsw.Connection(url.removeprefix(SQLITE))) as db:
-            return list(db.execute(sql))
-
-    async def read() -> list[tuple[Any, ...]]:
-        connection = await asyncpg.connect(url)
-        try:
-            return [tuple(row) for row in await connection.fetch(sql)]
-        finally:
-            await connection.close()
-
-    return within(read())

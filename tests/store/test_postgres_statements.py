@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from citus_stand_in import as_if_distributed, ask
 from cluster_forms import BY_KEY, GIVEN_ROWS, ON_ONE_NODE, ONE_OWNER, ONE_TABLE, RefusedError, calls, form
+from every_read import use_every_read
 from pglast import parse_sql
 from postgres_server import PostgresServer
 from store_oracle import SPECIAL, follow, profile
 
-from upspace.model import Change, Listed, Pair, Token, Window
+from upspace.model import Change, Pair, Token
 from upspace.store import open_store
 from upspace.store.interface import Store
 from upspace.store.postgres import connection
@@ -216,34 +217,9 @@ async def use_everything(store: Store) -> None:
     """Call every method of the interface in each of its forms."""
     await store.load(map(profile, range(1, 3000)), [follow(1, 2, 5, SPECIAL), follow(2, 1)], {"x": "1"})
     await store.change_account(1, lambda found: found or profile(1))
-    await store.account(1)
-    await store.profile(1)
-    await store.accounts([1])
-    await store.decorations(1)
-    await store.standing(1)
-    await store.counters(1)
-    await store.figures(1)
-    await store.upstat(1)
-    await store.newest_change()
-    await store.changed_accounts(0)
-    for ascending in (True, False):
-        await store.followers(1, Window(0, 1, ascending))
-        await store.followings(1, Window(0, 1, ascending))
-        await store.followings(1, Window(0, 1, ascending), special_first=True)
-    await store.followers(1, Window(0, 1, after=Listed(1, 1)))
-    await store.followers_rank(1, Listed(1, 1), 1)
-    await store.relations(1, [2])
-    for listing in (store.whispers, store.blacks, store.friends):
-        await listing(1, Window(0, 1))
-    await store.same_followings(1, 2, Window(0, 1))
-    await store.search_followings(1, "x", False, Window(0, 1))
-    for group_id in (0, 1):
-        await store.group_members(1, group_id, Window(0, 1))
-    await store.group_members(1, 1, Window(0, 1), special_first=True)
-    await store.group_counts(1)
+    await use_every_read(store)
     group_id = await store.create_group(1, lambda _: "a")
     await store.rename_group(1, group_id, lambda _: "b")
-    await store.groups(1)
     await store.change_members(1, [2], lambda _: {2: (group_id,)})
     await store.delete_group(1, group_id)
     await store.change_relations(1, [3], lambda pair: Change(follow(1, 3), pair.backward))
@@ -251,11 +227,8 @@ async def use_everything(store: Store) -> None:
     digest = sha256(b"").digest()
     await store.put_token(Token(digest, 1, 1))
     await store.viewer(digest, 1)
-    await store.tokens()
-    await store.tokens(1)
     await store.revoke_tokens(1, mid=1)
     await store.revoke_tokens(1, digest_prefix="ab")
-    await store.mark("x")
     await store.delete_account(1, 5)
     async for _ in store.check(repair=True):
         pass

@@ -14,10 +14,11 @@ from typing import Any
 
 import apsw
 import pytest
+from every_read import use_every_read
 from msgspec.structs import replace
 from store_oracle import SPECIAL, follow, profile, seen_account
 
-from upspace.model import Listed, Profile, Token, Upstat, Window
+from upspace.model import Profile, Token, Upstat
 from upspace.server.app import App, build_app
 from upspace.server.http import Request
 from upspace.server.settings import build_settings
@@ -117,41 +118,11 @@ class Recorded(dict[str, str]):
 
 
 async def use_everything(store: SqliteStore) -> None:
-    """Call every read of the interface in each of its forms, and the change that reads before it writes."""
+    """Call every read of the interface, and the changes that read before they write."""
     await store.change_account(1, lambda _: profile(1))
-    await store.account(1)
-    await store.profile(1)
-    await store.accounts([1])
-    await store.decorations(1)
-    await store.standing(1)
-    await store.counters(1)
-    await store.figures(1)
-    await store.upstat(1)
-    await store.newest_change()
-    await store.changed_accounts(0)
+    await use_every_read(store)
     await store.load(map(profile, range(1, 3000)), [])
     await store.changed_accounts(0)
-    for ascending in (True, False):
-        await store.followers(1, Window(0, 1, ascending))
-        await store.followings(1, Window(0, 1, ascending))
-        await store.followings(1, Window(0, 1, ascending), special_first=True)
-    await store.followers(1, Window(0, 1, after=Listed(1, 1)))
-    await store.followers_rank(1, Listed(1, 1), 1)
-    await store.relations(1, [2])
-    await store.whispers(1, Window(0, 1))
-    await store.blacks(1, Window(0, 1))
-    await store.friends(1, Window(0, 1))
-    await store.same_followings(1, 2, Window(0, 1))
-    await store.search_followings(1, "x", False, Window(0, 1))
-    for group_id in (0, 1):
-        await store.group_members(1, group_id, Window(0, 1))
-    await store.group_members(1, 1, Window(0, 1), special_first=True)
-    await store.groups(1)
-    await store.group_counts(1)
-    await store.viewer(b"", 1)
-    await store.tokens()
-    await store.tokens(1)
-    await store.mark("x")
 
 
 def used_queries() -> set[str]:

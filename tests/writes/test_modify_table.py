@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 from conftest import Served, client_of, quiet_server
-from replies import MESSAGES, OK, refusal
+from contract_codes import MESSAGES
+from replies import OK, refusal
 from stores import Stores
 
 from upspace.model import Account, AccountState, Profile, Relation, Standing, Token

@@ -189,6 +189,16 @@ def test_accounts_are_shown_as_they_are_whatever_the_replica_has(pair: Pair, tmp
         assert get(client, "/x/space/acc/info", mid=FRIEND)["name"] == "third"
 
 
+def test_an_account_that_the_replica_does_not_have_yet_is_there(pair: Pair, tmp_path: Path) -> None:
+    with served_from(tmp_path, pair) as served, client_of(served) as client, held_back(pair):
+        given = b'{"mid": 2001, "name": "new", "counter_mode": "reported", "counters": {"follower": 7}}'
+        ran = run_process("account", "add", "-", "--store", pair.url, given=given)
+        assert ran.code == 0, ran.err
+        assert get(client, "/x/web-interface/card", mid=2001)["card"]["name"] == "new"
+        assert get(client, "/x/relation/stat", vmid=2001)["follower"] == 7
+        assert get(client, "/x/relation/stat", vmid=2002)["follower"] == 0
+
+
 def test_while_the_replica_is_away_everything_comes_from_the_primary(pair: Pair, tmp_path: Path) -> None:
     with served_from(tmp_path, pair, "--store-timeout-s", "2") as served, client_of(served) as client:
         follow(client, VIEWER, FRIEND)

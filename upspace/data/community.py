@@ -69,7 +69,7 @@ class Progress(Protocol):
         ...
 
 
-def silent(items: Iterable[T], what: str, total: int, /) -> Iterable[T]:  # noqa: ARG001
+def silent(items: Iterable[T], what: str, total: int, /) -> Iterable[T]:  # noqa: ARG001  # the shape of a progress
     """Show no progress."""
     return items
 
@@ -183,7 +183,7 @@ class Community:
 
     def _random(self, part: str) -> Random:
         """Chance for one part, so that it does not depend on what another part has drawn."""
-        return Random(f"{part} of {self.seed}")  # noqa: S311
+        return Random(f"{part} of {self.seed}")  # noqa: S311  # repeatable, not secret
 
 
 async def settle(store: Store, community: Community, progress: Progress = silent) -> bool:

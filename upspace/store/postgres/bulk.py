@@ -3,14 +3,15 @@
 from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from upspace.model import AccountState, CounterMode, Profile, Relation, Standing
 from upspace.store.difference import difference
 from upspace.store.interface import AccountDeletedError, StoreError, UnknownAccountsError
 from upspace.store.ledger import ChangedRelation, Key, follows
 from upspace.store.postgres.changes import CHANGES_NAMED, note_changes_txn
-from upspace.store.postgres.connection import Connection, mapping
+from upspace.store.postgres.connection import Connection
+from upspace.store.postgres.counting import count_txn
 from upspace.store.postgres.relations import QUERIES, execute, read_relations_txn, write_difference_txn
 from upspace.store.rows import read_standing
 from upspace.wire.codes import ATTRIBUTE_BLACK, ATTRIBUTE_FOLLOWING, ATTRIBUTE_MUTUAL, ATTRIBUTE_WHISPER
@@ -78,10 +79,10 @@ async def put_profiles_txn(db: Connection, profiles: Iterable[Profile]) -> set[i
             )
         elif derived:
             uncounted.add(mid)
-        standings.append(_fields(after))
+        standings.append(astuple(after))
     await execute(db, "put_standings", standings)
-    await execute(db, "put_accounts", [_fields(profile.account) for profile in given.values()])
-    await execute(db, "put_upstats", [(mid, *_fields(profile.upstat)) for mid, profile in given.items()])
+    await execute(db, "put_accounts", [astuple(profile.account) for profile in given.values()])
+    await execute(db, "put_upstats", [(mid, *astuple(profile.upstat)) for mid, profile in given.items()])
     return uncounted
 
 
@@ -90,18 +91,13 @@ async def recount_txn(db: Connection, mids: Collection[int]) -> None:
     ordered = sorted(mids)
     for start in range(0, len(ordered), _CHUNK):
         standings = await _standings_txn(db, ordered[start : start + _CHUNK])
-        derived = [
-            mid
+        derived = {
+            mid: (standing.following, standing.whisper, standing.black, standing.follower)
             for mid, standing in standings.items()
             if standing.counter_mode is CounterMode.DERIVED and standing.state is not AccountState.DELETED
-        ]
-        counts: dict[tuple[int, int], int] = {}
-        for owner, attribute, count in await db.fetch(QUERIES["count_relations"], derived):
-            counts[owner, attribute] = count
-        followers = mapping(await db.fetch(QUERIES["count_followers"], derived))
-        attributes = (ATTRIBUTE_FOLLOWING, ATTRIBUTE_WHISPER, ATTRIBUTE_BLACK)
-        rows = [(mid, *(counts.get((mid, it), 0) for it in attributes), followers.get(mid, 0)) for mid in derived]
-        await execute(db, "put_counters", rows)
+        }
+        counted = await count_txn(db, list(derived))
+        await execute(db, "put_counters", [(mid, *counts) for mid, counts in counted.items() if counts != derived[mid]])
 
 
 async def _put_relations_txn(db: Connection, relations: Iterable[Relation]) -> set[int]:
@@ -157,9 +153,3 @@ def _following(side: Relation | None, attribute: int) -> Relation | None:
 async def _standings_txn(db: Connection, mids: Collection[int]) -> dict[int, Standing]:
     rows = await db.fetch(QUERIES["standings"], list(mids))
     return {row[0]: read_standing(row) for row in rows}
-
-
-def _fields(struct: Profile | Standing | object) -> tuple[object, ...]:
-    """The values of a struct in the order of its fields, which is that of the columns."""
-    names: tuple[str, ...] = struct.__struct_fields__  # type: ignore[union-attr]
-    return tuple(getattr(struct, name) for name in names)

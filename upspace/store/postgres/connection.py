@@ -41,7 +41,7 @@ _LATE = (
 FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 """Everything that asyncpg raises when it cannot do what it was asked for; a time that is over is an OSError."""
 
-HOPELESS = (
+_HOPELESS = (
     *_LOST,
     *_DEMOTED,
     *_LATE,
@@ -49,7 +49,6 @@ HOPELESS = (
     asyncpg.InsufficientResourcesError,
     asyncpg.PostgresSystemError,
 )
-"""What will not get better by trying each write of a failed group on its own."""
 
 CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """What may go well if it is tried again: nothing has been changed, and others were in the way."""
@@ -131,8 +130,8 @@ class Database:
             try:
                 return await self._within_time(work)
             except _LOST as error:
-                # A time that is over is an OSError as well, and what cannot be sent an InterfaceError.
-                if isinstance(error, (TimeoutError, asyncpg.DataError)):
+                # A time that is over is an OSError as well.
+                if isinstance(error, TimeoutError):
                     raise
                 return await self._within_time(work)
         except FAULTS as error:
@@ -227,6 +226,12 @@ def connecting(url: str) -> Iterator[None]:
 def mapping(rows: Iterable[Record]) -> dict[Any, Any]:
     """Rows of two columns, the second by the first."""
     return {key: value for key, value in rows}  # noqa: C416  # a record is no tuple, so dict() refuses it
+
+
+def is_hopeless(error: BaseException) -> bool:
+    """Whether trying each write of a failed group on its own would not help either."""
+    # A value that cannot be sent is an InterfaceError as well, and one write's own.
+    return isinstance(error, _HOPELESS) and not isinstance(error, asyncpg.DataError)
 
 
 def translate(url: str, error: BaseException) -> StoreError:

@@ -21,13 +21,12 @@ from upspace.store.disagreements import (
     wrong_relations,
 )
 from upspace.store.postgres.connection import PACKAGE, Connection, Record, mapping
+from upspace.store.postgres.counting import count_txn
 from upspace.store.postgres.relations import QUERIES, columns
 from upspace.store.queries import read_queries
-from upspace.wire.codes import ATTRIBUTE_BLACK, ATTRIBUTE_FOLLOWING, ATTRIBUTE_WHISPER
+from upspace.wire.codes import ATTRIBUTE_FOLLOWING
 
 STATEMENTS = QUERIES | read_queries(PACKAGE, "check.sql")
-
-_COUNTED = (ATTRIBUTE_FOLLOWING, ATTRIBUTE_WHISPER, ATTRIBUTE_BLACK)
 
 
 class PagedTable(NamedTuple):
@@ -50,7 +49,7 @@ async def judge_accounts_txn(db: Connection, mids: Sequence[int]) -> list[Disagr
                 await _mids_txn(db, "profiles", mids),
                 await _mids_txn(db, "totals", mids),
                 {mid: Tokens(*counts) for mid, *counts in await db.fetch(STATEMENTS["token_counts"], mids)},
-                await counters_txn(db, counted),
+                await count_txn(db, counted),
             )
         )
     )
@@ -59,15 +58,6 @@ async def judge_accounts_txn(db: Connection, mids: Sequence[int]) -> list[Disagr
 async def standings_txn(db: Connection, mids: Collection[int]) -> dict[int, StandingRow]:
     """The standings as they are stored, which may be in a state that there is not."""
     return {row[0]: StandingRow(*row) for row in await db.fetch(STATEMENTS["standings"], list(mids))}
-
-
-async def counters_txn(db: Connection, mids: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """What the counters of these accounts must be, in the order of the columns."""
-    if not mids:
-        return {}
-    counts = {(owner, it): count for owner, it, count in await db.fetch(STATEMENTS["count_relations"], mids)}
-    followers = mapping(await db.fetch(STATEMENTS["count_followers"], mids))
-    return {mid: (*(counts.get((mid, it), 0) for it in _COUNTED), followers.get(mid, 0)) for mid in mids}
 
 
 async def _judge_groups_txn(db: Connection, rows: Sequence[Record]) -> list[Disagreement]:

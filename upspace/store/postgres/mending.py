@@ -5,7 +5,8 @@ from collections.abc import Collection, Sequence
 from upspace.store.disagreements import Disagreement, Key
 from upspace.store.postgres.changes import note_changes_txn
 from upspace.store.postgres.connection import Connection
-from upspace.store.postgres.facts import STATEMENTS, counters_txn, look_again_txn, standings_txn
+from upspace.store.postgres.counting import count_txn
+from upspace.store.postgres.facts import STATEMENTS, look_again_txn, standings_txn
 from upspace.store.postgres.relations import columns
 
 # The statements that take the keys of what they mend.
@@ -86,7 +87,7 @@ async def _settle_pairs_txn(db: Connection, removed: Sequence[Disagreement]) -> 
 async def _recount_txn(db: Connection, mids: Collection[int]) -> None:
     """Count what these accounts have, of those whose counters are derived."""
     derived = {mid: row for mid, row in (await standings_txn(db, mids)).items() if row.is_counted}
-    counted = await counters_txn(db, sorted(derived))
+    counted = await count_txn(db, sorted(derived))
     rows = [(mid, *counters) for mid, counters in counted.items() if counters != derived[mid].counters]
     await _execute(db, "put_counters", rows)
 

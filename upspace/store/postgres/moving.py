@@ -10,7 +10,7 @@ from upspace.store.postgres.bulk import WORTH_ANALYZING
 from upspace.store.postgres.changes import note_changes_txn
 from upspace.store.postgres.connection import FAULTS, Connection, Database, translate
 from upspace.store.postgres.schema import check_schema
-from upspace.store.tables import TABLES, Kind, Row, Table, converted, plain_zero
+from upspace.store.tables import Kind, Row, Table, converted, plain_zero
 from upspace.store.urls import without_password
 
 T = TypeVar("T")
@@ -75,7 +75,7 @@ class Snapshot:
         """The rows of a table in the order of its key, that of texts as of their bytes."""
         texts = {column.name for column in table.columns if column.kind is Kind.TEXT}
         order = ", ".join(f'{name} collate "C"' if name in texts else name for name in table.key)
-        query = f"select {', '.join(table.names)} from {table.name} order by {order}"  # noqa: S608
+        query = f"select {', '.join(table.names)} from {table.name} order by {order}"  # noqa: S608  # names of ours
         try:
             cursor = await self._db.cursor(query)
             while records := await cursor.fetch(ROWS_AT_ONCE):
@@ -98,6 +98,10 @@ class Snapshot:
 class Room(Snapshot):
     """See `upspace.store.moving.Target`."""
 
+    def __init__(self, url: str, db: Connection) -> None:
+        super().__init__(url, db)
+        self._worth_analyzing: list[str] = []
+
     async def put(self, table: Table, batches: AsyncIterator[list[Row]]) -> None:
         """Add rows: one COPY for all, so that the server takes in some while others are made ready for it."""
 
@@ -108,7 +112,9 @@ class Room(Snapshot):
                     yield row
 
         async with aclosing(rows()) as records:
-            await self._db.copy_records_to_table(table.name, columns=table.names, records=records)
+            copied = await self._db.copy_records_to_table(table.name, columns=table.names, records=records)
+        if int(copied.rpartition(" ")[2]) >= WORTH_ANALYZING:
+            self._worth_analyzing.append(table.name)
 
     async def finish(self, highest_group_id: int) -> None:
         """Go on where the source's ids end, count what is there for plans, and note that all accounts have changed."""
@@ -116,8 +122,8 @@ class Room(Snapshot):
         highest = max(highest_group_id, there, await self.highest_group_id())
         if highest > 0:
             await self._db.execute("select setval('own_group_id', $1)", highest)
-        if large := [table.name for table in TABLES if await self.count(table) >= WORTH_ANALYZING]:
-            await self._db.execute(f"analyze {', '.join(large)}")
+        if self._worth_analyzing:
+            await self._db.execute(f"analyze {', '.join(self._worth_analyzing)}")
         await note_changes_txn(self._db, [0])
 
     def _check_fits(self, table: Table, rows: list[Row]) -> None:

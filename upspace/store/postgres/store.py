@@ -153,16 +153,16 @@ class PostgresStore:
     async def standing(self, mid: int) -> Standing | None:
         return await self._primary_reader.standing(mid)
 
-    # What may come from a replica. An account that it does not have yet is looked for once more.
+    # What may come from a replica
 
     async def counters(self, mid: int) -> Counters | None:
-        return await self._reader().counters(mid) or await self._primary_reader.counters(mid)
+        return await self._found(lambda reader: reader.counters(mid))
 
     async def figures(self, mid: int) -> Figures | None:
-        return await self._reader().figures(mid) or await self._primary_reader.figures(mid)
+        return await self._found(lambda reader: reader.figures(mid))
 
     async def upstat(self, mid: int) -> Upstat | None:
-        return await self._reader().upstat(mid) or await self._primary_reader.upstat(mid)
+        return await self._found(lambda reader: reader.upstat(mid))
 
     async def followers(self, vmid: int, window: Window) -> Page:
         return await self._reader().followers(vmid, window)
@@ -287,6 +287,14 @@ class PostgresStore:
         if self._replica_reader is None or reads_primary.get():
             return self._primary_reader
         return self._replica_reader
+
+    async def _found(self, read: Callable[[Reader], Awaitable[T | None]]) -> T | None:
+        """What is read of an account. One that a replica does not have yet is looked for on the primary."""
+        reader = self._reader()
+        found = await read(reader)
+        if found is None and reader is not self._primary_reader:
+            return await read(self._primary_reader)
+        return found
 
     async def _write(self, work: Callable[[Connection], Awaitable[T]], times: float = 1) -> T:
         reads_primary.set(True)

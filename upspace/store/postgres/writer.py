@@ -11,11 +11,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-import asyncpg
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from upspace.store.interface import AccountDeletedError, DecidePair, StoreTimeoutError, StoreUnavailableError
-from upspace.store.postgres.connection import CONFLICTS, FAULTS, HOPELESS, Connection, Database, translate
+from upspace.store.postgres.connection import CONFLICTS, FAULTS, Connection, Database, is_hopeless, translate
 from upspace.store.postgres.relations import open_ledger_txn, write_ledger_txn
 from upspace.store.urls import without_password
 
@@ -188,7 +187,7 @@ class Writer:
             return await _persistently(self._database.write, change_pairs)
         except FAULTS as error:
             outcome = _Outcome({}, translate(self._database.url, error))
-            if len(group) == 1 or (isinstance(error, HOPELESS) and not isinstance(error, asyncpg.DataError)):
+            if len(group) == 1 or is_hopeless(error):
                 return [outcome] * len(group)
         except Exception as error:
             # Rows that nothing of ours has written, read into what cannot hold them.

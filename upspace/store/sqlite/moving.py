@@ -50,7 +50,7 @@ class Snapshot:
 
     async def batches(self, table: Table) -> AsyncGenerator[list[Row], None]:
         """The rows of a table in the order of its key."""
-        query = f"select {', '.join(table.names)} from {table.name} order by {', '.join(table.key)}"  # noqa: S608
+        query = f"select {', '.join(table.names)} from {table.name} order by {', '.join(table.key)}"  # noqa: S608  # as above
         with translated(self.url):
             cursor = self._db.execute(query)
             while rows := self._next_rows(cursor, table):
@@ -79,7 +79,7 @@ class Room(Snapshot):
     async def put(self, table: Table, batches: AsyncIterator[list[Row]]) -> None:
         """Add rows."""
         marks = ", ".join("?" * len(table.columns))
-        statement = f"insert into {table.name} ({', '.join(table.names)}) values ({marks})"  # noqa: S608
+        statement = f"insert into {table.name} ({', '.join(table.names)}) values ({marks})"  # noqa: S608  # names of ours
         async for rows in batches:
             with translated(self.url):
                 self._db.executemany(statement, rows)
