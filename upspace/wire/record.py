@@ -6,6 +6,7 @@ in mode `derived` they follow from the stored relations.
 """
 
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -150,11 +151,17 @@ def _check_known(given: Any, read: Any, where: str) -> None:
     """Refuse members that the types do not have: the objects of the wire ignore them, a person mistyped them."""
     if not (isinstance(given, dict) and isinstance(read, Struct)):
         return
-    names = {field.encode_name: field.name for field in msgspec.structs.fields(read)}
+    names = _members(type(read))
     for member, value in given.items():
         if member not in names:
             raise BadRequestError(f"Object contains unknown field `{member}` - at `{where}`")
         _check_known(value, getattr(read, names[member]), f"{where}.{member}")
+
+
+@cache
+def _members(struct: type[Struct]) -> dict[str, str]:
+    """The members of an object in JSON, with the names of the fields. Finding them out takes longer than reading it."""
+    return {field.encode_name: field.name for field in msgspec.structs.fields(struct)}
 
 
 def _check_texts(value: Any, where: str) -> None:
