@@ -39,7 +39,12 @@ def describe_machine() -> Machine:
 
 def find_versions(wrk: str, *more: str) -> dict[str, str]:
     """Versions of everything that takes part, by name; `more` are further packages."""
-    found = {"python": platform.python_version()} | {package: version(package) for package in (*_PACKAGES, *more)}
+    found = versions_of(*_PACKAGES, *more)
     found["sqlite of upspace (apsw)"] = apsw.sqlite_lib_version()
     found["sqlite of the peer (Python)"] = sqlite3.sqlite_version
     return found | {"wrk": wrk}
+
+
+def versions_of(*packages: str) -> dict[str, str]:
+    """The versions of Python and of these packages."""
+    return {"python": platform.python_version()} | {package: version(package) for package in packages}

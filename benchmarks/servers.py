@@ -46,11 +46,12 @@ class Server(Struct, frozen=True):
 
 
 @contextmanager
-def upspace_server(store: str, *options: str, name: str = "upspace") -> Iterator[Server]:
+def upspace_server(store: str, *options: str, name: str = "upspace", admin_token: str = "") -> Iterator[Server]:
     """`upspace serve` over the store of that URL, with one worker unless the options say otherwise."""
     port = free_port()
     command = [str(Path(sys.executable).with_name("upspace")), "serve", "--port", str(port), "--workers", "1", *options]
-    with _running(name, command, port, variables=store_variable(store)) as server:
+    variables = store_variable(store) | ({"UPSPACE_ADMIN_TOKEN": admin_token} if admin_token else {})
+    with _running(name, command, port, variables=variables) as server:
         yield server
 
 

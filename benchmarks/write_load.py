@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +29,7 @@ VIEWERS = 2_000
 REFUSED_MAX = 0.02
 """A viewer may follow an account of the dataset already. More refusals than that would flatter."""
 
+_TOKENS_AT_ONCE = 2_000
 _SCRIPT = Path(__file__).with_name("writes.lua")
 _READ = Case(name="relation_stat", path="/x/relation/stat", query="vmid={mid}", bare_goal=0)
 
@@ -62,7 +63,7 @@ def prepare_writes(store: str, original: Path, folder: Path) -> WriteLoad:
     most_followed = targets[Targets.MOST_FOLLOWED][0]
     viewers = random.Random(1).sample(sorted(set(everyone) - _followers(original, most_followed)), VIEWERS)
     tokens = {mid: secrets.token_urlsafe(32) for mid in viewers}
-    asyncio.run(_put_tokens(store, tokens))
+    put_tokens(store, tokens)
     mids_file, tokens_file = folder / "mids.txt", folder / "tokens.txt"
     strangers = sorted(set(everyone) - set(viewers))
     mids_file.write_text("".join(f"{mid}\n" for mid in strangers), encoding="ascii")
@@ -113,6 +114,11 @@ def read_under_writes(server: Server, load: WriteLoad, seconds: int, number: int
         return reads, writing.result()
 
 
+def put_tokens(url: str, tokens: Mapping[int, str]) -> None:
+    """Give each of these accounts its token."""
+    asyncio.run(_put_tokens(url, tokens))
+
+
 def is_clean(store: str) -> bool:
     """What `upspace check` says."""
     command = [str(Path(sys.executable).with_name("upspace")), "check"]
@@ -128,12 +134,14 @@ def _followers(path: Path, mid: int) -> set[int]:
         db.close()
 
 
-async def _put_tokens(url: str, tokens: dict[int, str]) -> None:
+async def _put_tokens(url: str, tokens: Mapping[int, str]) -> None:
     await migrate_store(url)
-    # All at once, and over PostgreSQL each waits for those before it.
+    # Over PostgreSQL each waits for those before it.
     store = await open_store(url, timeout_s=60)
     try:
-        now = int(time.time())
-        await asyncio.gather(*(store.put_token(Token(token_digest(text), mid, now)) for mid, text in tokens.items()))
+        now, given = int(time.time()), list(tokens.items())
+        for at in range(0, len(given), _TOKENS_AT_ONCE):
+            some = given[at : at + _TOKENS_AT_ONCE]
+            await asyncio.gather(*(store.put_token(Token(token_digest(text), mid, now)) for mid, text in some))
     finally:
         await store.close()
