@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,26 +47,25 @@ def build_dataset(folder: Path, plan: Community) -> Path:
     return path
 
 
+def opened(path: Path) -> closing[apsw.Connection]:
+    """The rows, for reading only, until the end of a `with`."""
+    return closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY))
+
+
 def find_targets(path: Path) -> dict[Targets, list[int]]:
     """The accounts that each kind of target is drawn from. Deleted accounts have no row in `account`."""
-    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
+    with opened(path) as db:
         return {kind: [mid for (mid,) in db.execute(query)] for kind, query in _QUERIES.items()}
-    finally:
-        db.close()
 
 
 def count_rows(path: Path, seed: int, most_followed: int) -> Dataset:
     """How many rows there are, and how many followers of the most followed account."""
-    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
+    with opened(path) as db:
         [(accounts, relations, followers)] = db.execute(
             "select (select count(*) from account), (select count(*) from relation),"
             " (select count(*) from follower where owner = ?)",
             (most_followed,),
         )
-    finally:
-        db.close()
     return Dataset(seed=seed, accounts=accounts, relations=relations, most_followers=followers)
 
 

@@ -1,7 +1,6 @@
 """The measurement: three servers over one store, asked in turns."""
 
 import random
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,9 +9,10 @@ from pathlib import Path
 
 from agreement import compare_replies, count_failures
 from cases import CASES, PEER_GOAL, WORKER_MEMORY_GOAL_MB, Case, Targets
+from command import look_at_machine, say
 from dataset import build_dataset, count_rows, find_targets
 from load import CONNECTIONS, THREADS, require_wrk, run_wrk
-from machine import describe_machine, find_versions
+from machine import find_versions
 from msgspec import Struct
 from results import CaseResult, Memory, Method, Results, Round, Run, run_of, summarize
 from servers import Server, bare_server, peer_server, upspace_server
@@ -21,10 +21,6 @@ from upspace.data.community import Community
 
 SAMPLE = 200
 """How many replies of each case are compared with the peer's before the load, and looked at after it."""
-
-
-QUIET_LOAD = 0.5
-"""A load average above this says that something else runs, which takes what the servers need."""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -52,9 +48,7 @@ def measure(plan: Plan) -> Results:
     """
     began = datetime.now(UTC).date().isoformat()
     versions = find_versions(require_wrk())
-    machine = describe_machine()
-    if machine.load_before > QUIET_LOAD:
-        say(f"this machine is busy (load average {machine.load_before}): the figures will not mean much")
+    machine = look_at_machine()
     store = build_dataset(plan.folder, plan.community)
     targets = find_targets(store)
     samples = draw_samples(targets, plan.community.seed)
@@ -152,8 +146,3 @@ def memory_of(server: Server) -> Memory:
     """What the server's worker takes."""
     used = server.worker().memory_full_info()
     return Memory(rss_mb=round(used.rss / 1e6, 1), pss_mb=round(used.pss / 1e6, 1))
-
-
-def say(text: str) -> None:
-    """Tell whoever waits."""
-    print(text, file=sys.stderr, flush=True)

@@ -11,9 +11,10 @@ from cluster import SETTINGS, filled_database, rows, running_cluster
 from dataset import count_rows
 from postgres_command import Start, run_command
 from postgres_reads import measure_reads
-from postgres_report import write_page, write_results
+from postgres_report import RESULTS, write_page
 from postgres_results import PostgresResults
 from postgres_writes import measure_writes
+from results import write_json
 
 
 def measure(start: Start) -> PostgresResults:
@@ -36,7 +37,7 @@ def measure(start: Start) -> PostgresResults:
 
 
 def _write(results: PostgresResults) -> None:
-    write_results(results)
+    write_json(results, RESULTS)
     write_page(results)
 
 

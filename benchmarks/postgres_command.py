@@ -1,27 +1,20 @@
 """What the two commands that measure PostgreSQL have in common: options, rows, machine, and how they end."""
 
 import argparse
-import signal
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from agreement import DisagreementError
 from cases import Targets
-from cluster import PostgresError
+from command import at_least, ending_politely, look_at_machine
 from dataset import FOLDER, build_dataset, find_targets
-from load import CONNECTIONS, THREADS, LoadError, require_wrk
-from machine import describe_machine, find_versions
-from measure import QUIET_LOAD, say
+from load import CONNECTIONS, THREADS, require_wrk
+from machine import find_versions
 from msgspec import Struct
-from read_endpoints import at_least
 from results import Machine, Method
-from servers import ServerError
 
-from upspace.data.community import Community, CommunityMismatchError
-from upspace.store.interface import StoreError
+from upspace.data.community import Community
 
 T = TypeVar("T")
 
@@ -43,14 +36,8 @@ def run_command(description: str, measure: Callable[[Start], T], write: Callable
     """Measure and write; a failure is one line and exit status 1."""
     parser = _build_parser(description)
     given = parser.parse_args()
-    # A polite end, too, must stop the servers.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    with ending_politely(parser.prog):
         results = measure(_start(given))
-    except (LoadError, ServerError, PostgresError, DisagreementError, CommunityMismatchError, StoreError) as error:
-        sys.exit(f"{parser.prog}: {error}")
-    except KeyboardInterrupt:
-        sys.exit(f"{parser.prog}: stopped, nothing is written")
     write(results)
 
 
@@ -69,9 +56,7 @@ def _build_parser(description: str) -> argparse.ArgumentParser:
 def _start(given: argparse.Namespace) -> Start:
     date = datetime.now(UTC).date().isoformat()
     versions = find_versions(require_wrk(), "asyncpg")
-    machine = describe_machine()
-    if machine.load_before > QUIET_LOAD:
-        say(f"this machine is busy (load average {machine.load_before}): the figures will not mean much")
+    machine = look_at_machine()
     community = Community(seed=1, accounts=given.accounts, relations=given.relations)
     source = build_dataset(given.data, community)
     return Start(

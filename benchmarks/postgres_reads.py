@@ -7,8 +7,9 @@ from pathlib import Path
 from agreement import compare_replies, count_failures
 from cases import CASES, Case, Targets
 from cluster import PostgresServer, backends_of, single_selects_per_s
+from command import say
 from load import run_wrk
-from measure import draw_samples, memory_of, say, target_files
+from measure import draw_samples, memory_of, target_files
 from postgres_results import (
     BARE,
     CONNECTIONS_TRIED,

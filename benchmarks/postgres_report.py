@@ -75,11 +75,6 @@ def write_page(results: PostgresResults) -> None:
     PAGE.write_text(render_page(results), encoding="utf-8")
 
 
-def write_results(results: PostgresResults) -> None:
-    """Write the figures of every round."""
-    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
-
-
 def per_s(of: ReadCase, server: str) -> float:
     """The requests/s of a server: the median of all rounds."""
     return median(runs[server].requests_per_s for runs in of.rounds)

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from cluster import PostgresServer, backends_of, copied_database
-from measure import memory_of, say
+from command import say
+from measure import memory_of
 from postgres_results import SINGLE_COMMITS, WriteResults, WriteRound
 from results import Method
 from servers import Server, single_commit_server, upspace_server

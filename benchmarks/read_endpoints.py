@@ -6,20 +6,15 @@ Needs the extra `bench` and wrk. Writes benchmarks/results/read_endpoints.json a
 """
 
 import argparse
-import signal
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from agreement import DisagreementError
+from command import at_least, ending_politely
 from dataset import FOLDER
-from load import LoadError
 from measure import Plan, measure
-from report import PAGE, RESULTS, write_page, write_results
-from servers import ServerError
+from report import PAGE, RESULTS, write_page
+from results import write_json
 
-from upspace.data.community import Community, CommunityMismatchError
-from upspace.store.interface import StoreError
+from upspace.data.community import Community
 
 
 def main() -> None:
@@ -30,15 +25,9 @@ def main() -> None:
         plan = read_plan(given)
     except ValueError as error:
         parser.error(str(error))
-    # A polite end, too, must stop the servers.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    with ending_politely(parser.prog):
         results = measure(plan)
-    except (LoadError, ServerError, DisagreementError, CommunityMismatchError, StoreError) as error:
-        sys.exit(f"{parser.prog}: {error}")
-    except KeyboardInterrupt:
-        sys.exit(f"{parser.prog}: stopped, nothing is written")
-    write_results(results, given.results)
+    write_json(results, given.results)
     write_page(results, given.page)
 
 
@@ -70,18 +59,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE", help="where the figures go, as JSON")
     parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE", help="where the page for people goes")
     return parser
-
-
-def at_least(least: int) -> Callable[[str], int]:
-    """A type for argparse: whole numbers from `least` on."""
-
-    def integer(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
-        return value
-
-    return integer
 
 
 if __name__ == "__main__":

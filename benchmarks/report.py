@@ -95,12 +95,6 @@ def render_page(results: Results) -> str:
     )
 
 
-def write_results(results: Results, path: Path) -> None:
-    """Keep the results as JSON that people can read and compare."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
-
-
 def write_page(results: Results, path: Path) -> None:
     """Write the page."""
     path.write_text(render_page(results), encoding="utf-8")

@@ -1,7 +1,10 @@
 """What is kept of a measurement: everything that was counted, and what follows from it."""
 
+from pathlib import Path
 from statistics import median
+from typing import Any
 
+import msgspec
 from cases import Case
 from load import Counted
 from msgspec import Struct
@@ -114,6 +117,12 @@ class Results(Struct, frozen=True, kw_only=True):
     memory_goal_mb: float
     memory: dict[str, Memory]
     cases: list[CaseResult]
+
+
+def write_json(results: Any, path: Path) -> None:
+    """Keep results as JSON that people can read and compare."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
 
 
 def run_of(counted: Counted) -> Run:

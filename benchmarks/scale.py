@@ -26,13 +26,14 @@ from cluster import (
     running_cluster,
     single_selects_per_s,
 )
+from command import say
 from load import LoadError, run_wrk
-from measure import say, target_files
+from measure import target_files
 from msgspec.structs import replace
 from postgres_command import Start, run_command
 from postgres_writes import Hot
-from results import Run, run_of
-from scale_report import write_page, write_results
+from results import Run, run_of, write_json
+from scale_report import RESULTS, write_page
 from scale_results import ScaleResults, Served, TableSize
 from servers import Server, single_query_server, upspace_server
 from write_load import WriteLoad, is_clean, prepare_writes, write
@@ -207,7 +208,7 @@ async def _delete(url: str, mid: int) -> float:
 
 
 def _write_all(results: ScaleResults) -> None:
-    write_results(results)
+    write_json(results, RESULTS)
     write_page(results)
 
 

@@ -135,11 +135,6 @@ def write_page(results: ScaleResults) -> None:
     PAGE.write_text(render_page(results), encoding="utf-8")
 
 
-def write_results(results: ScaleResults) -> None:
-    """Write the figures of every round."""
-    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
-
-
 def _size_table(results: ScaleResults) -> str:
     return table(
         ("table", "rows", "table, MB", "indexes, MB", "bytes a row, with indexes"),

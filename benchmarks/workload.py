@@ -9,32 +9,27 @@ into benchmarks/results/workloads/. What the workloads are: benchmarks/workloads
 
 import argparse
 import secrets
-import signal
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-from cluster import PostgresError
+from command import at_least, ending_politely, look_at_machine, say
 from dataset import FOLDER, build_dataset, count_rows
-from load import LoadError
-from machine import describe_machine, versions_of
-from measure import QUIET_LOAD, say
+from machine import versions_of
 from msgspec import Struct
-from read_endpoints import at_least
-from servers import Server, ServerError, upspace_server
+from results import write_json
+from servers import Server, upspace_server
 from workloads.load import Shape, run_load
 from workloads.mixes import WORKLOADS
 from workloads.operations import Phase, Workload
 from workloads.people import People
-from workloads.results import Counted, Row, counted, render, write_rows
+from workloads.results import Counted, Row, counted, render
 from workloads.source import Source
 from workloads.stores import POSTGRES, SQLITE, copied_store
 from workloads.writes import Writes
 from write_load import is_clean, put_tokens
 
-from upspace.data.community import Community, CommunityMismatchError
-from upspace.store.interface import StoreError
+from upspace.data.community import Community
 
 RESULTS = Path(__file__).with_name("results") / "workloads"
 
@@ -64,26 +59,21 @@ def main() -> None:
     if (given.rate is None) == (given.loop == _OPEN):
         parser.error("--rate goes with --loop open, and only with it")
     _complete(given)
-    # A polite end, too, must stop the servers.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        rows = measure(WORKLOADS[given.workload], given)
-    except (LoadError, ServerError, PostgresError, CommunityMismatchError, StoreError) as error:
-        sys.exit(f"{parser.prog}: {error}")
-    except KeyboardInterrupt:
-        sys.exit(f"{parser.prog}: stopped, nothing is written")
+        community = Community(seed=1, accounts=given.accounts, relations=given.relations)
+    except ValueError as error:
+        parser.error(str(error))
+    with ending_politely(parser.prog):
+        rows = measure(WORKLOADS[given.workload], community, given)
     for row in rows:
         print(render(row), end="\n\n")
-    write_rows(rows, given.results)
+    write_json(rows, given.results)
     say(f"written: {given.results}")
 
 
-def measure(workload: Workload, given: argparse.Namespace) -> list[Row]:
+def measure(workload: Workload, community: Community, given: argparse.Namespace) -> list[Row]:
     """All phases on one copy of the dataset, and the check of it afterwards."""
-    date, machine = datetime.now(UTC).date().isoformat(), describe_machine()
-    if machine.load_before > QUIET_LOAD:
-        say(f"this machine is busy (load average {machine.load_before}): the figures will not mean much")
-    community = Community(seed=1, accounts=given.accounts, relations=given.relations)
+    date, machine = datetime.now(UTC).date().isoformat(), look_at_machine()
     source = build_dataset(given.data, community)
     random, admin_token = Random(given.seed), secrets.token_urlsafe(32)
     say("choosing viewers")
@@ -118,7 +108,6 @@ def measure(workload: Workload, given: argparse.Namespace) -> list[Row]:
             seed=given.seed,
             shares=_shares(phase),
             check=check,
-            generator_saturated=found[phase.name].is_saturated,
             accounts=dataset.accounts,
             relations=dataset.relations,
             date=date,

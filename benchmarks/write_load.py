@@ -12,9 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-import apsw
 from cases import Case, Targets
-from dataset import find_targets
+from dataset import find_targets, opened
 from load import LoadError, run_script, run_wrk
 from msgspec import Struct
 from servers import Server, store_variable
@@ -127,11 +126,8 @@ def is_clean(store: str) -> bool:
 
 def _followers(path: Path, mid: int) -> set[int]:
     """The account and all who follow it: no viewer shall follow it from the start."""
-    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
+    with opened(path) as db:
         return {mid, *(other for (other,) in db.execute("select other from follower where owner = ?", (mid,)))}
-    finally:
-        db.close()
 
 
 async def _put_tokens(url: str, tokens: Mapping[int, str]) -> None:

@@ -10,19 +10,18 @@ import asyncio
 import os
 import random
 import shutil
-import signal
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from command import at_least, ending_politely, look_at_machine, say
 from dataset import FOLDER, build_dataset, count_rows
-from load import LoadError, require_wrk
-from machine import describe_machine, find_versions
-from read_endpoints import at_least
-from servers import ServerError, single_commit_server, upspace_server
+from load import require_wrk
+from machine import find_versions
+from results import write_json
+from servers import single_commit_server, upspace_server
 from write_load import (
     VIEWERS,
     WRITE_CONNECTIONS,
@@ -33,12 +32,11 @@ from write_load import (
     read_under_writes,
     write,
 )
-from write_report import PAGE, RESULTS, Round, WriteResults, write_page, write_results
+from write_report import PAGE, RESULTS, Round, WriteResults, write_page
 
-from upspace.data.community import Community, CommunityMismatchError
+from upspace.data.community import Community
 from upspace.relations.modify import modify
 from upspace.store import open_store
-from upspace.store.interface import StoreError
 from upspace.wire.codes import ACT_FOLLOW, ACT_UNFOLLOW
 from upspace.wire.profiles import Quotas
 
@@ -57,22 +55,16 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, default=None, help="where the copy that is written to is put")
     given = parser.parse_args()
-    # A polite end, too, must stop the servers.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    with ending_politely(parser.prog):
         results = measure(given)
-    except (LoadError, ServerError, CommunityMismatchError, StoreError) as error:
-        sys.exit(f"{parser.prog}: {error}")
-    except KeyboardInterrupt:
-        sys.exit(f"{parser.prog}: stopped, nothing is written")
-    write_results(results, RESULTS)
+    write_json(results, RESULTS)
     write_page(results, PAGE)
 
 
 def measure(given: argparse.Namespace) -> WriteResults:
     """All rounds, and the check of the store afterwards."""
     versions = find_versions(require_wrk())
-    machine = describe_machine()
+    machine = look_at_machine()
     community = Community(seed=1, accounts=given.accounts, relations=given.relations)
     original = build_dataset(FOLDER, community)
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
@@ -83,7 +75,7 @@ def measure(given: argparse.Namespace) -> WriteResults:
             # The first one warms up caches and the log of the file.
             if number:
                 rounds.append(of)
-                _say(f"round {number}: {of}")
+                say(f"round {number}: {of}")
         dataset = count_rows(_path(load), community.seed, load.most_followed)
         clean = is_clean(load.store)
     return WriteResults(
@@ -150,10 +142,6 @@ async def _one_at_a_time(load: WriteLoad, seconds: int, number: int) -> float:
     finally:
         await store.close()
     return round(count / passed, 1)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

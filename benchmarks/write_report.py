@@ -160,11 +160,6 @@ def write_page(results: WriteResults, path: Path) -> None:
     path.write_text(render_page(results), encoding="utf-8")
 
 
-def write_results(results: WriteResults, path: Path) -> None:
-    """Write the figures of every round."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
-
-
 Figures = tuple[float, float | None, float | None]
 
 

@@ -10,7 +10,7 @@ import gc
 import time
 from collections import deque
 from collections.abc import Iterator
-from itertools import count
+from itertools import accumulate, count
 from random import Random
 from typing import NamedTuple
 
@@ -77,11 +77,8 @@ async def _run(shape: Shape, source: Source, random: Random) -> Tally:
 def _schedule(rate: float, is_poisson: bool, random: Random) -> Iterator[float]:
     """Seconds from the start at which turns are due, without end: a Poisson process, or evenly."""
     if not is_poisson:
-        yield from (number / rate for number in count())
-    due = 0.0
-    while True:
-        due += random.expovariate(rate)
-        yield due
+        return (number / rate for number in count())
+    return accumulate(random.expovariate(rate) for _ in count())
 
 
 class _Load:

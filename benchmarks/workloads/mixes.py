@@ -23,7 +23,7 @@ from upspace.wire.errors import (
     NotFoundError,
     TargetDeletedError,
 )
-from workloads.operations import Act, HotTargets, Login, Phase, Read, Visit, Workload, Write
+from workloads.operations import Act, HotTargets, Phase, Read, Visit, Workload, Write
 
 _HIDDEN_FOLLOWERS = frozenset({FollowersHiddenError.code})
 _HIDDEN_FOLLOWINGS = frozenset({FollowingsHiddenError.code})
@@ -48,8 +48,8 @@ _FANS = Read(
     query="vmid={mid}&ps=20&offset={second_page}",
     refusals=_HIDDEN_FOLLOWERS,
 )
-_RELATION = Read(name="relation", path="/x/relation", query="fid={mid}", login=Login.ALWAYS)
-_RELATIONS = Read(name="relations", path="/x/relation/relations", query="fids={few_fids}", login=Login.ALWAYS)
+_RELATION = Read(name="relation", path="/x/relation", query="fid={mid}", needs_login=True)
+_RELATIONS = Read(name="relations", path="/x/relation/relations", query="fids={few_fids}", needs_login=True)
 _MOSTLY_STRANGERS = replace(_RELATIONS, query="fids={mostly_strangers}", prepared=30_000)
 
 _SPACE_PAGE = (_ACC_INFO, _CARD, _STAT, _UPSTAT, _FIRST_FOLLOWERS, _FIRST_FOLLOWINGS)

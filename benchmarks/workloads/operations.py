@@ -6,14 +6,6 @@ from typing import TypeAlias
 from msgspec import Struct
 
 
-class Login(Enum):
-    """Who asks: nobody in particular, sometimes a viewer (by the share of the phase), or always one."""
-
-    NEVER = "never"
-    SOMETIMES = "sometimes"
-    ALWAYS = "always"
-
-
 class Read(Struct, frozen=True, kw_only=True):
     """A GET of `path` with `query`, in which stand, in braces, what differs from request to request.
 
@@ -23,6 +15,7 @@ class Read(Struct, frozen=True, kw_only=True):
     - `{mostly_strangers}`: 20 accounts, 4 of which the viewer has a relation to
     - `{second_page}`: where the second page of 20 followers of the target begins; targets are those that have one
 
+    Without `needs_login` it is a viewer who asks in the share `signed_in` of the phase, nobody in particular otherwise.
     Shares are relative to those of the other operations of the phase. `refusals` are codes that are no error.
     `prepared` is how many requests are made beforehand and then sent in turn; 0 makes each when it is sent.
     """
@@ -31,7 +24,7 @@ class Read(Struct, frozen=True, kw_only=True):
     path: str
     query: str
     share: float = 1.0
-    login: Login = Login.SOMETIMES
+    needs_login: bool = False
     refusals: frozenset[int] = frozenset()
     prepared: int = 0
 
@@ -89,7 +82,7 @@ Targets: TypeAlias = ZipfTargets | HotTargets
 
 
 class Phase(Struct, frozen=True, kw_only=True):
-    """Operations that are mixed. `signed_in` is the share of viewers where a login is made sometimes."""
+    """Operations that are mixed. `signed_in` is the share of viewers among those who ask for what needs no login."""
 
     name: str
     operations: tuple[Operation, ...]

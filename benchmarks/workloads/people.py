@@ -2,12 +2,14 @@
 
 import json
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
 import apsw
+from dataset import opened
+
+from upspace.wire.codes import ATTRIBUTE_BLACK, ATTRIBUTE_FOLLOWING, ATTRIBUTE_WHISPER
 
 # A viewer with more followings than that might reach the limit of 2,000 while a workload runs.
 _FOLLOWINGS_MAX = 1_000
@@ -20,7 +22,7 @@ _RANKED = """
 """
 _ELIGIBLE = "select mid from standing where state = 0 and following + whisper < ? order by mid"
 _RELATIONS = "select owner, other, attribute from relation where owner in (select value from json_each(?))"
-_BLOCKS = "select other, owner from relation where attribute = 128"
+_BLOCKS = "select other, owner from relation where attribute = ?"
 _SECOND_PAGES = """
     select owner, mtime, other from (
         select owner, mtime, other, row_number() over (partition by owner order by mtime desc, other desc) as place
@@ -51,7 +53,7 @@ class People:
 
     def __init__(self, path: Path, count: int, random: Random) -> None:
         self._path = path
-        with _opened(path) as db:
+        with opened(path) as db:
             self.ranked = _mids(db, _RANKED)
             eligible = _mids(db, _ELIGIBLE, _FOLLOWINGS_MAX)
             chosen = random.sample(eligible, min(count, len(self.ranked) // 4))
@@ -60,17 +62,8 @@ class People:
 
     def second_pages(self) -> dict[int, str]:
         """The value of `offset` with which the second page of 20 followers begins, of all that have one."""
-        with _opened(self._path) as db:
+        with opened(self._path) as db:
             return {owner: f"{mtime}:{other}" for owner, mtime, other in db.execute(_SECOND_PAGES, (_SECOND_PAGE,))}
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[apsw.Connection]:
-    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        yield db
-    finally:
-        db.close()
 
 
 def _mids(db: apsw.Connection, query: str, *values: int) -> list[int]:
@@ -81,11 +74,11 @@ def _relate(db: apsw.Connection, viewers: dict[int, Viewer]) -> None:
     for owner, other, attribute in db.execute(_RELATIONS, (json.dumps(list(viewers)),)):
         viewer = viewers[owner]
         viewer.related.add(other)
-        if attribute == 2:
+        if attribute == ATTRIBUTE_FOLLOWING:
             viewer.followed.append(other)
-        elif attribute == 1:
+        elif attribute == ATTRIBUTE_WHISPER:
             viewer.whispered.append(other)
-    for blocked, owner in db.execute(_BLOCKS):
+    for blocked, owner in db.execute(_BLOCKS, (ATTRIBUTE_BLACK,)):
         if blocked in viewers:
             viewers[blocked].related.add(owner)
 

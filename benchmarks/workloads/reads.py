@@ -7,7 +7,7 @@ from random import Random
 from typing import TypeAlias
 
 from workloads.draws import Draw, Weighted, draw_targets
-from workloads.operations import Login, Phase, Read, Visit
+from workloads.operations import Phase, Read, Visit
 from workloads.people import People, Viewer
 from workloads.turns import Ask, Turn
 from workloads.wire import get
@@ -57,7 +57,7 @@ class Reads:
         fields = {field for read in reads for field in _FIELD.findall(read.query)}
         targets = self._those_with_second_pages() if "second_page" in fields else self._targets
         viewer = self._viewers(
-            reads[0].login, self._knowing() if "mostly_strangers" in fields else self._people.viewers
+            reads[0].needs_login, self._knowing() if "mostly_strangers" in fields else self._people.viewers
         )
 
         def turn() -> Turn:
@@ -77,8 +77,8 @@ class Reads:
 
         return make
 
-    def _viewers(self, login: Login, viewers: Sequence[Viewer]) -> Callable[[], Viewer | None]:
-        probability = {Login.NEVER: 0.0, Login.SOMETIMES: self._phase.signed_in, Login.ALWAYS: 1.0}[login]
+    def _viewers(self, needs_login: bool, viewers: Sequence[Viewer]) -> Callable[[], Viewer | None]:
+        probability = 1.0 if needs_login else self._phase.signed_in
         random, count = self._random.random, len(viewers)
         return lambda: viewers[int(random() * count)] if random() < probability else None
 

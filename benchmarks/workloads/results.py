@@ -3,10 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import ceil
-from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 from msgspec import Struct
 from results import Machine
 from tables import table
@@ -70,12 +68,16 @@ class Row(Struct, frozen=True, kw_only=True):
     refusals: dict[str, dict[str, int]]
     check: str
     generator_busy: float
-    generator_saturated: bool
     accounts: int
     relations: int
     date: str
     machine: Machine
     versions: dict[str, str]
+
+    @property
+    def is_saturated(self) -> bool:
+        """Whether the generator was at its limit, so that the figures are its own."""
+        return self.generator_busy > SATURATED
 
 
 class Counted(NamedTuple):
@@ -87,11 +89,6 @@ class Counted(NamedTuple):
     errors: dict[str, dict[str, int]]
     refusals: dict[str, dict[str, int]]
     generator_busy: float
-
-    @property
-    def is_saturated(self) -> bool:
-        """Whether the generator was at its limit."""
-        return self.generator_busy > SATURATED
 
 
 def counted(tally: Tally) -> Counted:
@@ -111,24 +108,13 @@ def counted(tally: Tally) -> Counted:
     )
 
 
-def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """Keep the rows as a JSON array."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(rows), indent=1) + b"\n")
-
-
-def read_rows(path: Path) -> list[Row]:
-    """The rows of a file."""
-    return msgspec.json.decode(path.read_bytes(), type=list[Row])
-
-
 def render(row: Row) -> str:
     """What a person wants to know of a row."""
     load = "closed loop" if row.rate is None else f"open loop, {row.rate:g}/s due ({row.schedule})"
     lines = [
         f"{row.workload} ({row.title}), {row.phase}: {row.engine}, {load}, {row.connections} connections",
         f"{row.throughput:,.0f} requests/s in {row.elapsed_s:.1f} s; generator busy {row.generator_busy:.0%}"
-        + (": SATURATED, the figures are those of the generator" if row.generator_saturated else ""),
+        + (": SATURATED, the figures are those of the generator" if row.is_saturated else ""),
         "",
         table(("operation", "count", "p50, ms", "p95", "p99", "p99.9", "max"), _cells(row.latencies)),
         "",

@@ -20,29 +20,19 @@ def get(path: bytes, header: bytes = b"") -> bytes:
 
 def post(path: bytes, header: bytes, form: bytes) -> bytes:
     """A POST of a form that is encoded already."""
-    return (
-        b"POST %b HTTP/1.1\r\n%b%bContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%b"
-        % (
-            path,
-            _HOST,
-            header,
-            len(form),
-            form,
-        )
-    )
+    lines = header + b"Content-Type: application/x-www-form-urlencoded\r\n"
+    return _with_body(b"POST", path, lines, form)
 
 
 def admin(method: bytes, mid: int, header: bytes, value: Any = None) -> bytes:
     """A request of the admin interface about an account, with a JSON value as its body or none."""
     body = b"" if value is None else msgspec.json.encode(value)
-    return b"%b /-/admin/accounts/%d HTTP/1.1\r\n%b%bContent-Length: %d\r\n\r\n%b" % (
-        method,
-        mid,
-        _HOST,
-        header,
-        len(body),
-        body,
-    )
+    return _with_body(method, b"/-/admin/accounts/%d" % mid, header, body)
+
+
+def _with_body(method: bytes, path: bytes, header: bytes, body: bytes) -> bytes:
+    head = b"%b %b HTTP/1.1\r\n%b%b" % (method, path, _HOST, header)
+    return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
 
 
 class Reply(NamedTuple):
