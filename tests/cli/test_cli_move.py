@@ -136,7 +136,7 @@ def test_the_real_command_reads_its_variables_and_prints_no_password(
     ran = run_process("move", env=env)
     assert (ran.code, ran.err) == (0, "")
     again = run_process("move", env=env)
-    line = f"upspace: {shown(empty)} is not empty, as a move needs it: it holds accounts ({ACCOUNTS})\n"
+    line = f"upspace: {shown(empty)} is not empty, as it has to be: it holds accounts ({ACCOUNTS})\n"
     assert again == Ran(1, "", line)
     password = empty.partition("upspace:")[2].partition("@")[0]
     assert password

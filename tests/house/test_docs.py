@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from upspace.data.columns import RELATION_COLUMNS, USER_COLUMNS, Column
 from upspace.server.settings import all_settings
 from upspace.wire.endpoints import ENDPOINTS
 from upspace.wire.errors import TABLE
@@ -96,3 +97,9 @@ def test_documents_that_are_linked_exist() -> None:
     for readme in (README, README_ZH):
         for target in re.findall(r"\]\(((?!http)[^)#]+)", readme):
             assert (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("columns", [USER_COLUMNS, RELATION_COLUMNS], ids=["users", "relations"])
+def test_the_columns_of_files_are_listed_as_they_are(columns: tuple[Column, ...]) -> None:
+    table = "| column | what |\n|---|---|\n" + "".join(f"| `{of.name}` | {of.meaning} |\n" for of in columns)
+    assert table in (ROOT / "docs" / "data.md").read_text(encoding="utf-8")

@@ -189,7 +189,7 @@ def test_a_target_that_holds_something_is_left_as_it_is(new: Callable[[str], str
         execute(target, "insert into mark values ('a', 'b'), ('c', 'd')")
     before = dump(target)
     held = rf"accounts \({len(before['standing'])}\)" if table == "standing" else r"rows in the table mark \(2\)"
-    with pytest.raises(StoreError, match=rf"is not empty, as a move needs it: it holds {held}$"):
+    with pytest.raises(StoreError, match=rf"is not empty, as it has to be: it holds {held}$"):
         move(source, target)
     assert dump(target) == before
 
@@ -239,7 +239,7 @@ def test_a_move_that_is_cancelled_leaves_nothing_behind(
             task.uncancel()
         return last
 
-    assert within(cancelled()).startswith("moving ")
+    assert within(cancelled()).startswith("writing ")
     assert dump(target) == NOTHING
 
 
@@ -249,7 +249,7 @@ def test_progress_goes_through_every_table_twice(new: Callable[[str], str], few_
     seen: list[tuple[str, int, int]] = []
     rows = sum(found.rows for found in move(source, new("sqlite"), lambda *step: seen.append(step)))
     assert list(dict.fromkeys(what for what, _, _ in seen)) == [
-        f"{what} {table.name}" for what in ("moving", "verifying") for table in TABLES
+        f"{what} {table.name}" for what in ("writing", "verifying") for table in TABLES
     ]
     assert {total for _, _, total in seen} == {2 * rows}
     assert [done for _, done, _ in seen] == sorted({done for _, done, _ in seen})

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -13,7 +14,10 @@ from upspace import __version__
 _COMMANDS = {
     "account": "upspace.cli.accounts",
     "check": "upspace.cli.checking",
+    "checksum": "upspace.cli.exporting",
     "demo": "upspace.cli.serving",
+    "export": "upspace.cli.exporting",
+    "import": "upspace.cli.importing",
     "migrate": "upspace.cli.stores",
     "move": "upspace.cli.moving",
     "serve": "upspace.cli.serving",
@@ -28,7 +32,8 @@ class _LateGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), name)
         return command
 
 

@@ -1,6 +1,7 @@
 """`upspace move`."""
 
 import asyncio
+from collections.abc import Sequence
 
 import click
 
@@ -42,11 +43,16 @@ def move(source: str, target: str) -> None:
         moved = asyncio.run(_move(source, target))
     except StoreError as error:
         raise click.ClickException(str(error)) from error
-    names = max(len(found.table) for found in moved)
-    rows = max(len(f"{found.rows:,}") for found in moved)
-    for found in moved:
-        click.echo(f"{found.table:{names}}  {found.rows:{rows},} rows  checksum {found.checksum}")
+    say_tables(moved)
     click.echo(f"moved from {without_password(source)} to {without_password(target)}")
+
+
+def say_tables(tables: Sequence[Moved]) -> None:
+    """Print how many rows each table has, and the checksum."""
+    names = max(len(found.table) for found in tables)
+    rows = max(len(f"{found.rows:,}") for found in tables)
+    for found in tables:
+        click.echo(f"{found.table:{names}}  {found.rows:{rows},} rows  checksum {found.checksum}")
 
 
 async def _move(source: str, target: str) -> list[Moved]:

@@ -5,10 +5,20 @@ from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from upspace.store.interface import Store, StoreMissingError, StoreUnavailableError
-from upspace.store.moving import Moved, Source, Target, Watch, carry
+from upspace.store.moving import Moved, Source, Target, Watch, carry, fill, summed_up
 from upspace.store.urls import without_password
 
-__all__ = ["distribute_store", "migrate_store", "move_store", "open_store", "tidy_store"]
+__all__ = [
+    "distribute_store",
+    "fill_store",
+    "make_store",
+    "migrate_store",
+    "move_store",
+    "open_store",
+    "read_store",
+    "sum_up_store",
+    "tidy_store",
+]
 
 T = TypeVar("T")
 
@@ -72,17 +82,28 @@ async def move_store(source_url: str, target_url: str, watch: Watch) -> list[Mov
     The target is made if there is none. All of it arrives, or nothing: then StoreError says why, and one of its kinds
     as for `open_store` if a store cannot be opened.
     """
-    for url in (source_url, target_url):
-        if url == "sqlite://":
-            raise StoreUnavailableError("sqlite:// is empty when it is opened and gone when it is closed: use a file")
     if source_url == target_url:
         raise StoreUnavailableError(f"{without_password(source_url)} cannot be moved into itself")
-    async with _read_from(source_url) as source:
-        await _make(target_url)
+    async with read_store(source_url) as source:
+        await make_store(target_url)
         return await _write_into(target_url, lambda target: carry(source, target, watch))
 
 
-async def _make(url: str) -> None:
+async def fill_store(url: str, source: Source, watch: Watch) -> None:
+    """Put all that `source` has into the empty store at `url`, or nothing: then StoreError says why."""
+    _check_lasts(url)
+    await _write_into(url, lambda target: fill(source, target, watch))
+
+
+async def sum_up_store(url: str, watch: Watch) -> list[Moved]:
+    """How many rows each table of the store at `url` has now, and their checksums. Raises as `open_store`."""
+    async with read_store(url) as source:
+        return await summed_up(source, watch)
+
+
+async def make_store(url: str) -> None:
+    """Make the store at `url` if there is none; one that is there has to fit. Raises as `open_store`."""
+    _check_lasts(url)
     try:
         store = await open_store(url)
     except StoreMissingError:
@@ -91,7 +112,9 @@ async def _make(url: str) -> None:
         await store.close()
 
 
-def _read_from(url: str) -> AbstractAsyncContextManager[Source]:
+def read_store(url: str) -> AbstractAsyncContextManager[Source]:
+    """All that the store at `url` holds now, while others go on writing. Raises as `open_store`."""
+    _check_lasts(url)
     if url.startswith(_POSTGRES):
         from upspace.store.postgres import moving as postgres
 
@@ -101,6 +124,11 @@ def _read_from(url: str) -> AbstractAsyncContextManager[Source]:
 
         return sqlite.read_from(url)
     raise _no_engine(url)
+
+
+def _check_lasts(url: str) -> None:
+    if url == "sqlite://":
+        raise StoreUnavailableError("sqlite:// is empty when it is opened and gone when it is closed: use a file")
 
 
 async def _write_into(url: str, work: Callable[[Target], Awaitable[T]]) -> T:

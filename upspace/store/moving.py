@@ -1,8 +1,8 @@
 """Carrying all that a store holds into another one, of whatever engine, and proving that it has arrived.
 
 The source is read as it was at one moment, the target written in one transaction: all of it is there in the end, or
-nothing. Rows come in the order of their keys, some thousand at a time, so memory is bounded however large a store is,
-and the target's trees grow at their right end.
+nothing. What is imported into an empty store goes the same way. Rows come in the order of their keys, some thousand at
+a time, so memory is bounded however large a store is, and the target's trees grow at their right end.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class Target(Source, Protocol):
 
 
 class Watch(Protocol):
-    """Is told how far a move has come; reading back what was written is the second half of it."""
+    """Is told how far it has come; in a move, reading back what was written is the second half of it."""
 
     def __call__(self, what: str, done: int, total: int, /) -> None:
         """So many rows of so many are done."""
@@ -61,7 +61,7 @@ class Watch(Protocol):
 
 
 class Moved(NamedTuple):
-    """What of a table has arrived. The checksum is that of its rows in their order, the same in every engine."""
+    """What a table holds. The checksum is that of its rows in their order, the same in every engine."""
 
     table: str
     rows: int
@@ -74,35 +74,67 @@ async def carry(source: Source, target: Target, watch: Watch) -> list[Moved]:
     Raises StoreError if there is something in the target, if it cannot hold a row, or if what it holds then differs.
     """
     await _check_empty(target)
-    way = _Way(watch, 2 * sum([await source.count(table) for table in TABLES]))
+    way = _Way(watch, 2 * await _count(source))
     moved = []
+    for table in TABLES:
+        tally = _Tally(table)
+        await _put(source, target, table, tally, way)
+        moved.append(tally.moved())
+    await target.finish(await source.highest_group_id())
+    for given, stored in zip(moved, await _read(target, way, "verifying"), strict=True):
+        if stored != given:
+            raise StoreError(f"{target.url}: nothing was moved: {_difference(given, stored)}")
+    return moved
+
+
+async def fill(source: Source, target: Target, watch: Watch) -> None:
+    """Put everything of the source into the target. The caller commits.
+
+    Raises StoreError if there is something in the target, or if it cannot hold a row.
+    """
+    await _check_empty(target)
+    way = _Way(watch, await _count(source))
+    for table in TABLES:
+        await _put(source, target, table, None, way)
+    await target.finish(await source.highest_group_id())
+
+
+async def summed_up(source: Source, watch: Watch) -> list[Moved]:
+    """What each table of the source holds."""
+    return await _read(source, _Way(watch, await _count(source)), "reading")
+
+
+async def _count(source: Source) -> int:
+    return sum([await source.count(table) for table in TABLES])
+
+
+async def _put(source: Source, target: Target, table: Table, tally: "_Tally | None", way: "_Way") -> None:
+    async with (
+        aclosing(source.batches(table)) as batches,
+        aclosing(_passing(batches, tally, way, f"writing {table.name}")) as passing,
+    ):
+        await target.put(table, passing)
+
+
+async def _read(source: Source, way: "_Way", what: str) -> list[Moved]:
+    found = []
     for table in TABLES:
         tally = _Tally(table)
         async with (
             aclosing(source.batches(table)) as batches,
-            aclosing(_passing(batches, tally, way, f"moving {table.name}")) as passing,
-        ):
-            await target.put(table, passing)
-        moved.append(tally.moved())
-    await target.finish(await source.highest_group_id())
-    for table, given in zip(TABLES, moved, strict=True):
-        tally = _Tally(table)
-        async with (
-            aclosing(target.batches(table)) as batches,
-            aclosing(_passing(batches, tally, way, f"verifying {table.name}")) as passing,
+            aclosing(_passing(batches, tally, way, f"{what} {table.name}")) as passing,
         ):
             async for _ in passing:
                 pass
-        if tally.moved() != given:
-            raise StoreError(f"{target.url}: nothing was moved: {_difference(given, tally.moved())}")
-    return moved
+        found.append(tally.moved())
+    return found
 
 
 async def _check_empty(target: Target) -> None:
     for table in TABLES:
         if rows := await target.count(table):
             held = "accounts" if table.name == "standing" else f"rows in the table {table.name}"
-            raise StoreError(f"{target.url} is not empty, as a move needs it: it holds {held} ({rows:,})")
+            raise StoreError(f"{target.url} is not empty, as it has to be: it holds {held} ({rows:,})")
 
 
 class _Way:
@@ -135,11 +167,12 @@ class _Tally:
 
 
 async def _passing(
-    batches: AsyncIterator[list[Row]], tally: _Tally, way: _Way, what: str
+    batches: AsyncIterator[list[Row]], tally: _Tally | None, way: _Way, what: str
 ) -> AsyncGenerator[list[Row], None]:
-    """The same rows, tallied."""
+    """The same rows, tallied if there is a tally."""
     async for rows in batches:
-        tally.add(rows)
+        if tally is not None:
+            tally.add(rows)
         yield rows
         way.went(what, len(rows))
         # An engine in this process never waits for anything, and an interruption is noticed only where something does.

@@ -1,0 +1,227 @@
+"""`upspace import`, `upspace export` and `upspace checksum`."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from conftest import DEADLINE_S, Ran, command_line, environment, run_process
+from stores import ENGINES, Stores
+
+Upspace = Callable[..., Ran]
+
+SQLITE = "sqlite:///"
+
+TABLE = re.compile(r"^(\w+) +([\d,]+) rows  checksum ([0-9a-f]{16})$", re.MULTILINE)
+
+# The command, which counts the steps that it shows, and is killed at one of them; 0 lets it come to its end.
+KILLED = """
+import atexit, os, signal, sys
+
+from upspace.cli import main
+from upspace.cli.bars import Bars
+
+fatal = int(sys.argv.pop())
+steps = 0
+show = Bars._show
+
+
+def counting(bars, *step):
+    global steps
+    steps += 1
+    if steps == fatal:
+        os.kill(os.getpid(), signal.SIGKILL)
+    show(bars, *step)
+
+
+Bars._show = counting
+atexit.register(lambda: print("steps", steps, file=sys.stderr))
+main()
+"""
+
+
+@pytest.fixture(params=ENGINES)
+def target(request: pytest.FixtureRequest, stores: Stores) -> Iterator[str]:
+    """An empty store of each engine."""
+    url = stores.new(request.param)
+    yield url
+    stores.drop(url)
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> str:
+    """A store in a file that is not there yet."""
+    return f"{SQLITE}{tmp_path / 'new.db'}"
+
+
+def edges(path: Path, accounts: int, follows: int, seed: int = 1) -> Path:
+    """An edge list in which few accounts have most followers."""
+    random = Random(seed)
+    pairs: dict[tuple[int, int], None] = {}
+    while len(pairs) < follows:
+        mid, fid = random.randint(1, accounts), 1 + int(accounts * random.random() ** 3)
+        if mid != fid:
+            pairs[mid, fid] = None
+    path.write_text("# from to\n" + "".join(f"{mid} {fid}\n" for mid, fid in pairs), encoding="ascii")
+    os.utime(path, (1_600_000_000, 1_600_000_000))
+    return path
+
+
+def checksums(upspace: Upspace, url: str) -> list[tuple[str, str, str]]:
+    ran = upspace("checksum", "--store", url)
+    assert (ran.code, ran.err) == (0, "")
+    found: list[tuple[str, str, str]] = TABLE.findall(ran.out)
+    assert len(found) == ran.out.count("\n")
+    return found
+
+
+def test_a_network_comes_in_by_one_command(upspace: Upspace, new: str, tmp_path: Path) -> None:
+    ran = upspace("import", "--store", new, "--relations", str(edges(tmp_path / "edges.txt", 300, 2_000)))
+    assert (ran.code, ran.err) == (0, "")
+    made = re.fullmatch(
+        rf"0 users and 2,000 relations are in {new} now, of 2,000 rows\. "
+        r"(\d+) accounts that relations name were made\.\n",
+        ran.out,
+    )
+    assert made is not None, ran.out
+    rows = {name: int(count.replace(",", "")) for name, count, _ in checksums(upspace, new)}
+    assert rows["standing"] == rows["account"] == rows["upstat"] == int(made[1])
+    assert rows["relation"] == rows["follower"] == 2_000
+    assert upspace("check", "--store", new).code == 0
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("upspace-import")] == []
+
+
+def test_rows_that_are_rejected_are_counted_and_the_file_says_why(upspace: Upspace, new: str, tmp_path: Path) -> None:
+    users, rejects = tmp_path / "users.csv", tmp_path / "why.csv"
+    users.write_text("id,nick,x\n1,a,\n2,,\nz,b,\n")
+    options = ("--users", str(users), "--map", "id=mid", "--map", "users.nick=name", "--rejects", str(rejects))
+    ran = upspace("import", "--store", new, *options)
+    assert ran == Ran(
+        0,
+        f"1 users and 0 relations are in {new} now, of 3 rows.\n",
+        f"{users}: not used: x\n2 rows were rejected: {rejects} says why\n",
+    )
+    assert rejects.read_text() == (
+        "file,line,reason\n"
+        f'{users},3,"name: it is missing, and account 2 is new"\n'
+        f"{users},4,mid: 'z' is not a whole number\n"
+    )
+    strict = upspace("import", "--store", new, *options, "--strict")
+    assert (strict.code, strict.out) == (1, "")
+    assert strict.err == f"{users}: not used: x\n" or strict.err.endswith(
+        f"upspace: {users}, line 4: mid: 'z' is not a whole number\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "what is to be imported? Say it with --users FILE or --relations FILE"),
+        (["--users", "none.csv"], "none.csv: there is no such file"),
+        (["--users", "a.txt"], "a.txt: an edge list holds relations, not users"),
+        (["--users", "a.doc"], "a.doc: what format is it?"),
+        (["--users", "a.csv", "--map", "x"], "--map x: it should be like fans=follower"),
+        (["--users", "a.csv", "--memory-mb", "20"], "20 MB of memory are too few: 500 are needed"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(upspace: Upspace, new: str, arguments: list[str], message: str) -> None:
+    ran = upspace("import", "--store", new, *arguments)
+    assert ran.code != 0
+    assert ran.out == ""
+    assert ran.err.splitlines()[-1].startswith(f"upspace: {message}")
+    assert not Path(new.removeprefix(SQLITE)).exists()
+
+
+def test_an_export_makes_an_equal_store(upspace: Upspace, new: str, target: str, tmp_path: Path) -> None:
+    assert upspace("import", "--store", new, "--relations", str(edges(tmp_path / "e.txt", 500, 3_000))).code == 0
+    users, relations = str(tmp_path / "users.parquet"), str(tmp_path / "relations.jsonl.zst")
+    ran = upspace("export", "--store", new, "--users", users, "--relations", relations)
+    counted = {name: count for name, count, _ in checksums(upspace, new)}
+    assert ran == Ran(0, f"{counted['standing']} users are in {users}, 3,000 relations are in {relations}\n", "")
+    assert upspace("import", "--store", target, "--users", users, "--relations", relations).code == 0
+    assert checksums(upspace, target) == checksums(upspace, new)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "what is to be exported? Say it with --users FILE or --relations FILE"),
+        (["--users", "a.txt"], "a.txt: an edge list holds relations, not users"),
+        (["--users", "/none/a.csv"], "/none/a.csv: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_line(
+    upspace: Upspace, file_url: str, arguments: list[str], message: str
+) -> None:
+    ran = upspace("export", "--store", file_url, *arguments)
+    assert ran.code != 0
+    assert (ran.out, ran.err) == ("", f"upspace: {message}\n")
+
+
+def killed_at(step: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", KILLED, "import", *arguments, str(step)],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        env=environment(),
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("is_in_use", [False, True], ids=["empty", "in use"])
+@pytest.mark.timeout(300)
+def test_an_import_that_is_killed_and_run_again_ends_like_one_that_is_not(
+    upspace: Upspace, stores: Stores, target: str, tmp_path: Path, is_in_use: bool
+) -> None:
+    whole = edges(tmp_path / "whole.txt", 3_000, 30_000)
+    some = edges(tmp_path / "some.txt", 3_000, 3_000, seed=2)
+    engine = "sqlite" if target.startswith(SQLITE) else "postgresql"
+
+    def start(url: str) -> list[str]:
+        if is_in_use:
+            assert upspace("import", "--store", url, "--relations", str(some)).code == 0
+        folder = tmp_path / "temporary"
+        folder.mkdir(exist_ok=True)
+        return ["--store", url, "--relations", str(whole), "--temporary-folder", str(folder)]
+
+    undisturbed = killed_at(0, *start(target))
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    steps = int(undisturbed.stderr.split()[-1])
+    expected = checksums(upspace, target)
+    for step in Random(3).sample(range(1, steps + 1), 5):
+        url = stores.new(engine)
+        arguments = start(url)
+        before = checksums(upspace, url)
+        assert killed_at(step, *arguments).returncode == -signal.SIGKILL
+        if not is_in_use:
+            assert checksums(upspace, url) == before
+        again = run_process("import", *arguments)
+        assert again.code == 0, again.err
+        assert checksums(upspace, url) == expected
+        assert upspace("check", "--store", url).code == 0
+        # What the killed one has left behind is gone.
+        assert list((tmp_path / "temporary").iterdir()) == []
+        stores.drop(url)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory of a process in units of Linux")
+def test_memory_is_bounded_whatever_the_size_of_the_file(new: str, tmp_path: Path) -> None:
+    path = edges(tmp_path / "many.txt", 200_000, 600_000)
+    with path.open("a", encoding="ascii") as file:
+        for copy in range(1, 6):
+            file.writelines(f"{mid + 200_000 * copy} {mid}\n" for mid in range(1, 200_001))
+    process = subprocess.Popen(
+        command_line("import", "--store", new, "--relations", str(path), "--memory-mb", "500"),
+        stdout=subprocess.DEVNULL,
+        env=environment(),
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert usage.ru_maxrss < 500 * 1000

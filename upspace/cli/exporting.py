@@ -1,0 +1,67 @@
+"""`upspace export` and `upspace checksum`."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from upspace.cli.bars import Bars
+from upspace.cli.common import store_option
+from upspace.cli.moving import say_tables
+from upspace.data.formats import Format, FormatError
+from upspace.store import sum_up_store
+from upspace.store.interface import StoreError
+from upspace.store.moving import Moved
+
+_FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
+
+
+@click.command()
+@store_option
+@click.option("--users", type=_FILE, metavar="FILE", help="where accounts are written")
+@click.option("--relations", type=_FILE, metavar="FILE", help="where relations are written")
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice([each.value for each in Format]),
+    help="what the files are to be, if their names do not say it by .csv, .jsonl, .parquet, or .txt for an edge list "
+    "(and .gz or .zst)",
+)
+def export(store: str, users: Path | None, relations: Path | None, file_format: str | None) -> None:
+    """Write accounts and relations to CSV, JSON Lines or Parquet files, packed as their names end.
+
+    Both files show the store as it is at the start, while others go on writing to it. `upspace import` makes an equal
+    community of them; tokens are not written. An edge list has open follows alone. A file that is there already is
+    replaced when the new one is complete.
+    """
+    from upspace.data.exporting.run import export_files
+
+    if users is None and relations is None:
+        raise click.UsageError("what is to be exported? Say it with --users FILE or --relations FILE")
+    try:
+        with Bars() as bars:
+            done = asyncio.run(
+                export_files(store, users, relations, Format(file_format) if file_format else None, bars.rows)
+            )
+    except (FormatError, StoreError) as error:
+        raise click.ClickException(str(error)) from error
+    parts = zip(("users", "relations"), (users, relations), done, strict=True)
+    click.echo(", ".join(f"{count:,} {what} are in {path}" for what, path, count in parts if path is not None))
+
+
+@click.command()
+@store_option
+def checksum(store: str) -> None:
+    """Print how many rows each table of a store has now, and their checksums, the same in every engine.
+
+    Two stores that hold the same have the same checksums. Others may write meanwhile.
+    """
+
+    async def sum_up() -> list[Moved]:
+        with Bars() as bars:
+            return await sum_up_store(store, bars.rows)
+
+    try:
+        say_tables(asyncio.run(sum_up()))
+    except StoreError as error:
+        raise click.ClickException(str(error)) from error

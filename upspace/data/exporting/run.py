@@ -1,0 +1,53 @@
+"""From a store to files."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from pathlib import Path
+
+from upspace.data.columns import RELATION_COLUMNS, USER_COLUMNS
+from upspace.data.exporting.rows import count_relations, count_users, relation_rows, user_rows
+from upspace.data.exporting.sheets import sheet
+from upspace.data.formats import Format, FormatError, format_of
+from upspace.store import read_store
+from upspace.store.moving import Watch
+from upspace.store.tables import Row
+
+_MEMORY_MB = 500
+
+
+async def export_files(
+    url: str, users: Path | None, relations: Path | None, file_format: Format | None, watch: Watch
+) -> tuple[int, int]:
+    """Write what the store at `url` holds now into files; how many users and relations.
+
+    Both files show the same moment, while others go on writing to the store. A file is there when it is complete, and
+    replaces one of its name. Raises FormatError and StoreError.
+    """
+    formats = {path: file_format or format_of(path) for path in (users, relations) if path is not None}
+    if users is not None and formats[users] is Format.EDGES:
+        raise FormatError(f"{users}: an edge list holds relations, not users")
+    if users == relations:
+        raise FormatError(f"{users}: users and relations need a file each")
+    done = [0, 0]
+    async with read_store(url) as source:
+        if users is not None:
+            total = await count_users(source)
+            with sheet(users, formats[users], USER_COLUMNS, _MEMORY_MB) as write:
+                done[0] = await _pass(user_rows(source), write, watch, f"writing {users.name}", total)
+        if relations is not None:
+            total = await count_relations(source)
+            with sheet(relations, formats[relations], RELATION_COLUMNS, _MEMORY_MB) as write:
+                done[1] = await _pass(relation_rows(source), write, watch, f"writing {relations.name}", total)
+    return done[0], done[1]
+
+
+async def _pass(
+    batches: AsyncGenerator[list[Row], None], write: Callable[[list[Row]], None], watch: Watch, what: str, total: int
+) -> int:
+    done = 0
+    async with aclosing(batches) as passing:
+        async for rows in passing:
+            write(rows)
+            done += len(rows)
+            watch(what, done, total)
+    return done

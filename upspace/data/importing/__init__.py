@@ -1,0 +1,1 @@
+"""Taking in users and relations from files."""

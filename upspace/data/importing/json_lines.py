@@ -1,0 +1,87 @@
+"""Reading JSON Lines: an object on each line, with the columns as its members."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from upspace.data.columns import named
+from upspace.data.importing.blocks import read_blocks
+from upspace.data.importing.intake import Intake
+from upspace.data.importing.mapping import Names
+from upspace.data.importing.staging import USERS, Kind, Staging
+from upspace.data.importing.text_tables import Advance
+from upspace.wire.record import CountersRecord, Decorations, StatisticsRecord
+
+_decode = msgspec.json.Decoder().decode
+_DECORATIONS = frozenset(Decorations.__struct_fields__)
+# `upspace account show` prints these as objects of their own.
+_NESTED = {
+    "counters": frozenset(CountersRecord.__struct_fields__),
+    "statistics": frozenset(StatisticsRecord.__struct_fields__),
+}
+
+
+def read_json_lines(staging: Staging, kind: Kind, path: Path, names: Names, advance: Advance) -> list[str]:
+    """Read a file of JSON Lines; the members that are not used. Raises FormatError and OSError.
+
+    An account may also be written as `upspace account show` prints it.
+    """
+    source = staging.add_file(path)
+    intake = Intake(staging, kind, kind.columns)
+    known = named(kind.columns)
+    places = {name: place for place, name in enumerate(known)}
+    unused: dict[str, None] = {}
+    for block in read_blocks(path, quoted=False):
+        lines = block.data.split(b"\n")
+        if block.damage:
+            intake.reject(source + block.line + len(lines) - 1, block.damage)
+            lines.pop()
+        for index, line in enumerate(lines):
+            if not line or line.isspace():
+                continue
+            try:
+                given = _decode(line)
+            except (msgspec.DecodeError, RecursionError) as error:
+                intake.reject(source + block.line + index, f"not JSON: {error}")
+                continue
+            if not isinstance(given, dict):
+                intake.reject(source + block.line + index, "not a JSON object")
+                continue
+            cells: list[str | None] = [None] * len(known)
+            for theirs, value in _flat(given).items() if kind is USERS else given.items():
+                name = names.ours(kind, theirs)
+                if name in places:
+                    cells[places[name]] = _text(value)
+                else:
+                    unused[theirs] = None
+            intake.take(source + block.line + index, cells)
+        intake.flush()
+        advance(block.read_bytes)
+    return list(unused)
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of an account with counters, totals and decorations as a file has them."""
+    if not (record.keys() & _DECORATIONS or record.keys() & _NESTED.keys()):
+        return dict(record)
+    flat: dict[str, Any] = {}
+    decorations: dict[str, Any] = {}
+    for name, value in record.items():
+        if name in _DECORATIONS:
+            decorations[name] = value
+        elif name in _NESTED and isinstance(value, dict):
+            flat |= {(inner if inner in _NESTED[name] else f"{name}.{inner}"): count for inner, count in value.items()}
+        else:
+            flat[name] = value
+    if decorations:
+        flat["decorations"] = decorations
+    return flat
+
+
+def _text(value: Any) -> str | None:
+    """A value as the text of a cell."""
+    if value is None or isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
