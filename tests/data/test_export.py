@@ -1,10 +1,13 @@
 """What is exported makes an equal community again, in every format."""
 
+import gzip
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import duckdb
 import pytest
 from imports import Importer, Silent, dump, within
@@ -14,9 +17,10 @@ from upspace.data.community import Community, settle
 from upspace.data.exporting.run import export_files
 from upspace.data.formats import Format, FormatError
 from upspace.model import Account, Profile, Relation, Standing, Window
-from upspace.store import open_store
+from upspace.store import migrate_store, open_store
+from upspace.store.interface import StoreError
 
-SUFFIXES = ["csv", "jsonl", "parquet", "csv.gz", "jsonl.zst"]
+SUFFIXES = ["csv", "tsv", "jsonl", "parquet", "csv.gz", "jsonl.zst"]
 
 FOLLOWING = 5818410
 """An account of the community that follows many."""
@@ -35,6 +39,8 @@ async def _settle(url: str) -> None:
     store = await open_store(url)
     try:
         await settle(store, Community(3, 1_000, 5_000))
+        strange = Account(2**62, 'a\rb\nc\td,e;f "g"', sign=" 'x' \r\n", coins=0.1 + 0.2)
+        await store.load([Profile(strange, Standing(strange.mid))], [])
         group = await store.create_group(FOLLOWING, lambda groups: "学习 2")
         mids = (await store.followings(FOLLOWING, Window(0, 3))).mids
         await store.change_members(FOLLOWING, mids, lambda membership: dict.fromkeys(mids, (-10, group)))
@@ -93,6 +99,34 @@ def test_parquet_has_the_types_that_programs_expect(community: str, tmp_path: Pa
         }
         (mutual,) = db.execute(f"select count(*) from '{relations}' where attribute = 6").fetchall()  # noqa: S608  # a path of the test's
         assert mutual == (sum(row[3] for row in dump(community)["relation"]),)
+
+
+def test_the_name_of_a_file_says_what_is_between_its_columns(community: str, tmp_path: Path) -> None:
+    export(community, tmp_path / "u.tsv.gz", tmp_path / "r.csv")
+    assert gzip.decompress((tmp_path / "u.tsv.gz").read_bytes()).startswith(b"mid\tname\tstate\t")
+    assert (tmp_path / "r.csv").read_text().startswith("mid,fid,attribute,")
+
+
+@pytest.mark.parametrize(
+    ("damage", "table"),
+    [
+        ("insert into own_group (owner, name) values (1, 'nobody''s')", "own_group"),
+        ("insert into own_group (owner, name) values (9223372036854775807, 'nobody''s')", "own_group"),
+        ("insert into grouped (owner, other, group_id) values (5818410, 1, -10)", "grouped"),
+        ("insert into grouped (owner, other, group_id) values (9223372036854775807, 1, -10)", "grouped"),
+        ("delete from account where mid = 5818410", "account"),
+        ("delete from upstat where mid = 5818410", "upstat"),
+    ],
+)
+def test_a_store_that_does_not_agree_with_itself_is_not_exported(tmp_path: Path, damage: str, table: str) -> None:
+    url = f"sqlite:///{tmp_path}/damaged.db"
+    within(migrate_store(url))
+    within(_settle(url))
+    with closing(apsw.Connection(f"{tmp_path}/damaged.db")) as db:
+        db.execute(damage)
+    with pytest.raises(StoreError, match=f"the table {table} does not fit account"):
+        export(url, tmp_path / "u.csv", tmp_path / "r.csv")
+    assert not (tmp_path / "r.csv").exists() or not (tmp_path / "u.csv").exists()
 
 
 def test_an_edge_list_has_the_open_follows(community: str, tmp_path: Path) -> None:

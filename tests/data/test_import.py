@@ -19,6 +19,7 @@ from stores import ENGINES, Stores
 
 from upspace.data.formats import Format, FormatError
 from upspace.data.importing.run import Files, Options, StrictError, import_files
+from upspace.data.spool import file_literal, literal
 from upspace.model import Relation
 from upspace.records import profile_of
 from upspace.store.interface import Store
@@ -47,7 +48,7 @@ RELATIONS = """mid,fid,attribute,mtime,re_src,groups
 STANDINGS = [
     (1, 0, False, True, False, 0, 2, 1, 0, 1),
     (2, 1, False, False, False, 0, 1, 0, 0, 1),
-    (3, 0, False, False, False, 1, 0, 0, 0, 1000),
+    (3, 0, False, False, False, 1, 1, 0, 0, 1000),
     (4, 2, False, False, False, 0, 0, 0, 0, 0),
     (5, 0, False, False, False, 0, 0, 0, 1, 1),
 ]
@@ -125,7 +126,7 @@ def parquet(path: Path, text: str) -> Path:
     """A CSV text as a Parquet file, with the types that come naturally."""
     source = written(path.with_suffix(".source.csv"), text)
     with duckdb.connect() as db:
-        db.execute(f"copy (from read_csv('{source}')) to '{path}' (format parquet)")
+        db.execute(f"copy (from read_csv({file_literal(source)})) to {literal(str(path))} (format parquet)")
     return aged(path)
 
 
@@ -196,6 +197,32 @@ def test_numbers_as_programs_without_missing_integers_write_them(sqlite: Importe
     assert rows["grouped"] == [(1, 2, -10)]
 
 
+def test_numbers_and_texts_of_parquet_are_kept_to_the_last_digit(sqlite: Importer, tmp_path: Path) -> None:
+    with duckdb.connect() as db:
+        db.execute(
+            "copy (select 9007199254740993::decimal(20, 0) as mid, encode('一') as name, 1.00::decimal(4, 2) as level)"
+            f" to '{tmp_path}/u.parquet' (format parquet)"
+        )
+    sqlite(tmp_path / "u.parquet")
+    assert sqlite.rejected() == []
+    assert [(row[0], row[1], row[7]) for row in dump(sqlite.url)["account"]] == [(9007199254740993, "一", 1)]
+
+
+def test_names_of_folders_and_files_are_no_patterns(tmp_path: Path) -> None:
+    folder = tmp_path / "a[1] *'\""
+    folder.mkdir()
+    store = Importer(folder, f"sqlite:///{folder}/new.db")
+    store(parquet(folder / "u[1]*.parquet", USERS), RELATIONS)
+    assert store.rejected() == []
+    assert dump(store.url)["standing"] == STANDINGS
+
+
+def test_flags_as_python_writes_them(sqlite: Importer) -> None:
+    sqlite("mid,name,hides_followers,is_senior_member\n1,a,True,False\n2,b,False,True\n3,c,x,\n")
+    assert [row[3] for row in dump(sqlite.url)["standing"]] == [True, False]
+    assert [row[10] for row in dump(sqlite.url)["account"]] == [0, 1]
+
+
 def test_an_account_as_the_command_shows_it_is_a_row_too(sqlite: Importer) -> None:
     record = {"mid": 1, "name": "n", "counter_mode": "reported", "counters": {"follower": 3}}
     record |= {"statistics": {"likes": 2}, "tags": ["a"], "vip": {"type": 2}}
@@ -214,8 +241,15 @@ def test_columns_with_other_names_are_mapped_and_others_are_named(sqlite: Import
     rows = dump(sqlite.url)
     assert [row[:2] for row in rows["account"]] == [(1, "a"), (2, "b")]
     # Counters in the file are what the account reports, without them they are counted.
-    assert [row[5:] for row in rows["standing"]] == [(1, 0, 0, 0, 9), (0, 0, 0, 0, 1)]
+    assert [row[5:] for row in rows["standing"]] == [(1, 1, 0, 0, 9), (0, 0, 0, 0, 1)]
     assert [line.partition(": ")[2] for line in sqlite.said] == ["not used: x"]
+
+
+def test_a_column_can_be_left_out(sqlite: Importer) -> None:
+    sqlite('{"mid": 1, "name": "a", "tags": "red"}\n', suffix="jsonl", names=["tags="])
+    sqlite("mid,name,level\n2,b,red\n", names=["users.level="])
+    assert (sqlite.rejected(), sqlite.said) == ([], [])
+    assert len(dump(sqlite.url)["account"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -299,6 +333,12 @@ def test_strict_ends_at_the_first_bad_row_and_leaves_nothing(importer: Importer)
     assert dump(importer.url) == NOTHING
 
 
+def test_counters_that_a_reporting_account_does_not_report_are_counted(sqlite: Importer) -> None:
+    for _ in range(2):
+        sqlite("mid,name,follower\n1,a,9\n2,b,\n", "mid,fid\n1,2\n")
+        assert [row[5:] for row in dump(sqlite.url)["standing"]] == [(1, 1, 0, 0, 9), (0, 0, 0, 0, 1)]
+
+
 @pytest.mark.parametrize("name", ["users", "users.xlsx", "users.gz"])
 def test_a_file_of_no_known_format_is_an_error(sqlite: Importer, tmp_path: Path, name: str) -> None:
     with pytest.raises(FormatError, match="what format is it"):
@@ -316,3 +356,7 @@ def test_files_that_cannot_be_used_at_all_are_errors(sqlite: Importer, tmp_path:
         sqlite(written(tmp_path / "cut.parquet", b"PAR1 and then nothing"))
     with pytest.raises(FormatError, match="MB of memory are too few"):
         sqlite("mid,name\n", memory_mb=10)
+    with pytest.raises(FormatError, match="Parquet is packed by itself"):
+        sqlite(written(tmp_path / "u.parquet.gz", b""))
+    with pytest.raises(FormatError, match="is not a regular file"):
+        sqlite(written(tmp_path / "d.csv", b"").parent, file_format=Format.CSV)

@@ -8,9 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 import zstandard
-from imports import Importer, dump, findings, written
+from imports import NOTHING, Importer, Silent, dump, findings, within, written
 
 from upspace.data.formats import FormatError
+from upspace.data.importing.run import Files, Options, import_files
 
 BIG = 2**63
 
@@ -33,12 +34,13 @@ USER_FAULTS = {
     "16,n,,,,13-01,,,,": "birthday: '13-01' is not MM-DD, or empty",
     '17,n,,,,,"{""role"": ""x""}",,,': "official: Expected `int`, got `str` - at `$.official.role`",
     "18,n,,,,,{,,,": "official: not JSON: Input data was truncated",
-    "19,n,,,,,,maybe,,": "hides_followers: 'maybe' is none of 0, 1, false, true",
+    "19,n,,,,,,maybe,,": "hides_followers: 'maybe' is none of 0, 1, false, true, False, True",
     "20,n,,,,,,,1 000,": "follower: '1 000' is not a whole number",
-    '21,n,,,,,,,,"[{""id"": 0, ""name"": ""g""}]"': f"groups: 0 is no id of a group, which is within 1 to {2**53}",
+    '21,n,,,,,,,,"[{""id"": 0, ""name"": ""g""}]"': f"own_groups: 0 is no id of a group, which is within 1 to {2**53}",
     '22,n,,,,,,,,"[{""id"": 1, ""name"": ""g""}, {""id"": 1, ""name"": ""h""}]"': (
         "own_groups: two of them have the same id or name"
     ),
+    '22,n,,,,,,,,"[{""id"": 1, ""name"": ""特别关注""}]"': "own_groups: 该分组已经存在",
     "23,n,,": "there are 4 columns, not 10",
     "24,n,,,,,,,,,,x": "there are 12 columns, not 10",
     "1,again,,,,,,,,": "account 1 was given before (line 2)",
@@ -126,6 +128,27 @@ def test_white_space_beside_quotes_is_read_alike_at_once_and_row_by_row(sqlite: 
     assert done.users == 1
 
 
+def test_a_carriage_return_within_a_text_is_no_end_of_a_line(sqlite: Importer) -> None:
+    sqlite('mid,name\n1,"a\rb"\nx,"c\r\rd"\n2,e\n')
+    assert sqlite.rejected() == [("users.csv", 3, "mid: 'x' is not a whole number")]
+    assert [row[:2] for row in dump(sqlite.url)["account"]] == [(1, "a\rb"), (2, "e")]
+
+
+def test_lines_that_end_in_carriage_returns_alone_are_an_error(sqlite: Importer) -> None:
+    with pytest.raises(FormatError, match="its first line does not name the columns"):
+        sqlite("mid,name\r1,a\r2,b\r")
+
+
+def test_an_account_is_taken_from_its_first_good_row(sqlite: Importer) -> None:
+    sqlite("mid,name,level\n1,,\n1,a,9\n1,b,\n1,c,\n")
+    assert sqlite.rejected() == [
+        ("users.csv", 2, "name: it is missing, and account 1 is new"),
+        ("users.csv", 3, "level: '9' is not within 0 to 6"),
+        ("users.csv", 5, "account 1 was given before (line 4)"),
+    ]
+    assert dump(sqlite.url)["account"][0][1] == "b"
+
+
 def test_a_quote_that_is_never_closed_is_told(sqlite: Importer) -> None:
     sqlite('mid,name\n1,a\n2,"b\n3,c\n')
     assert sqlite.rejected() == [("users.csv", 3, "not CSV: unexpected end of data")]
@@ -144,8 +167,11 @@ def test_lines_that_are_no_json_objects_are_told(sqlite: Importer) -> None:
         "",
         '{"mid": 5, "name": ["e"], "level": true}',
         '{"mid": 6, "name": "f", "level": 2.0, "follower": null}',
+        '{"mid": 7, "name": "\udcff"}',
+        '{"mid": 8, "name": "h", "tags": "x"}',
+        '{"mid": 9, "name": "i", "tags": [], "decorations": {}}',
     ]
-    sqlite("\n".join(lines), suffix="jsonl")
+    sqlite(written(sqlite.folder / "u.jsonl", "\n".join(lines).encode(errors="surrogateescape")))
     assert [(line, reason.partition(":")[0]) for _, line, reason in sqlite.rejected()] == [
         (2, "not JSON"),
         (3, "not a JSON object"),
@@ -154,6 +180,9 @@ def test_lines_that_are_no_json_objects_are_told(sqlite: Importer) -> None:
         (6, "vip"),
         (7, "not JSON"),
         (9, "level"),
+        (11, "not JSON"),
+        (12, "decorations"),
+        (13, "decorations"),
     ]
     assert [row[0] for row in dump(sqlite.url)["standing"]] == [1, 6]
 
@@ -212,6 +241,34 @@ def test_what_a_file_has_before_it_is_cut_off_or_damaged_is_taken(sqlite: Import
 def test_a_file_that_is_cut_off_before_its_first_row_is_an_error(sqlite: Importer) -> None:
     with pytest.raises(FormatError, match=r"u\.csv\.zst: the file is cut off here: its zstd data does not end$"):
         sqlite(written(sqlite.folder / "u.csv.zst", zstandard.compress(b"mid,name\n1,a\n")[:8]))
+
+
+def test_an_edge_list_that_is_cut_off_within_its_comments_says_so(sqlite: Importer) -> None:
+    comments = "".join(f"# {number} {zlib.crc32(bytes(str(number), 'ascii'))}\n" for number in range(10_000))
+    packed = gzip.compress(comments.encode())[:-2_000]
+    assert sqlite(relations=written(sqlite.folder / "e.txt.gz", packed)).rejected == 1
+    assert "cut off" in sqlite.rejected()[0][2]
+
+
+def test_the_file_of_rejects_is_made_before_anything_is_done(sqlite: Importer) -> None:
+    sqlite.rejects = sqlite.folder / "none" / "rejects.csv"
+    with pytest.raises(FileNotFoundError):
+        sqlite("mid,name\n1,a\n")
+    assert dump(sqlite.url) == NOTHING
+
+
+def test_the_rejects_of_an_earlier_run_do_not_stay(sqlite: Importer) -> None:
+    sqlite("mid,name\nx,a\n")
+    assert sqlite.rejects.exists()
+    files = Files([written(sqlite.folder / "u.csv", "mid,name\n1,a\n")])
+    within(import_files(sqlite.url, files, Options(sqlite.rejects), Silent()))
+    assert not sqlite.rejects.exists()
+
+
+def test_a_run_that_fails_says_what_it_has_rejected(sqlite: Importer) -> None:
+    with pytest.raises(FormatError, match="there is no column fid"):
+        sqlite("mid,name\nx,a\n", "mid\n1\n")
+    assert [reason for *_, reason in sqlite.rejected()] == ["mid: 'x' is not a whole number"]
 
 
 def test_a_file_whose_last_line_has_no_end_is_whole(sqlite: Importer) -> None:

@@ -130,10 +130,17 @@ def test_accounts_are_deleted_and_relations_to_them_stay_with_their_owners(impor
     assert findings(importer.url) == []
 
 
-def test_strict_ends_before_anything_is_written(importer: Importer) -> None:
+def test_a_whisper_or_a_block_stays_if_the_file_does_not_say_what_there_is(importer: Importer) -> None:
+    importer(relations="mid,fid,attribute\n4,1,128\n")
+    importer(relations="2 1\n4 1\n", suffix="txt")
+    assert [row[:3] for row in dump(importer.url)["relation"] if row[1] == 1] == [(2, 1, 1), (4, 1, 128)]
+
+
+@pytest.mark.parametrize("edge", ["1,77", "1,9"])
+def test_strict_ends_before_anything_is_written(importer: Importer, edge: str) -> None:
     before = dump(importer.url)
-    with pytest.raises(StrictError, match="account 77 is unknown"):
-        importer("mid,name\n1,changed\n", "mid,fid\n1,4\n1,77\n", strict=True)
+    with pytest.raises(StrictError, match=r"line 3: account (77 is unknown|9 is deleted)$"):
+        importer("mid,name\n1,changed\n", f"mid,fid\n1,4\n{edge}\n", strict=True)
     assert dump(importer.url) == before
 
 
@@ -144,7 +151,11 @@ def test_the_same_comes_of_files_at_once_and_one_after_the_other_and_again(
     """Into an empty store in one go, in parts into a store that is in use then, and all of it once more."""
     random = Random(seed)
     mids = random.sample(range(1, 1_000), 60)
-    users = [f"{mid},name {mid},{random.choice(['', '0', '5'])}\n" for mid in mids]
+
+    def given(value: str) -> str:
+        return random.choice(("", "", value))
+
+    users = [f"{mid},name {mid},{random.choice(['', '0', '5'])},{given('7')},{given('9')}\n" for mid in mids]
     pairs = {(random.choice(mids), random.choice(mids)) for _ in range(600)}
     relations = [
         f"{mid},{fid},{random.choice([1, 2, 2, 2, 6, 128])},{random.randrange(NOW)},{random.choice(['', '[-10]'])}\n"
@@ -152,7 +163,7 @@ def test_the_same_comes_of_files_at_once_and_one_after_the_other_and_again(
         if mid != fid
     ]
     relations = [line for line in relations if ",128," not in line or "[" not in line]
-    user_heading, heading = "mid,name,level\n", "mid,fid,attribute,mtime,groups\n"
+    user_heading, heading = "mid,name,level,following,follower\n", "mid,fid,attribute,mtime,groups\n"
     whole = Importer(tmp_path, stores.new("sqlite"))
     whole(user_heading + "".join(users), heading + "".join(relations))
     expected = dump(whole.url)

@@ -1,7 +1,8 @@
 """What several commands share: the store option, running against a store, settings as options."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -33,6 +34,19 @@ def with_store(work: Callable[[Store], Awaitable[T]], url: str) -> T:
         return asyncio.run(run())
     except (StoreError, BadRequestError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` in an event loop; Ctrl-C ends it wherever it is, also where it computes for long without waiting."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        return asyncio.run(work)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def store_option(command: Command) -> Command:

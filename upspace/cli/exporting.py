@@ -1,12 +1,11 @@
 """`upspace export` and `upspace checksum`."""
 
-import asyncio
 from pathlib import Path
 
 import click
 
 from upspace.cli.bars import Bars
-from upspace.cli.common import store_option
+from upspace.cli.common import run_interruptibly, store_option
 from upspace.cli.moving import say_tables
 from upspace.data.formats import Format, FormatError
 from upspace.store import sum_up_store
@@ -40,7 +39,7 @@ def export(store: str, users: Path | None, relations: Path | None, file_format: 
         raise click.UsageError("what is to be exported? Say it with --users FILE or --relations FILE")
     try:
         with Bars() as bars:
-            done = asyncio.run(
+            done = run_interruptibly(
                 export_files(store, users, relations, Format(file_format) if file_format else None, bars.rows)
             )
     except (FormatError, StoreError) as error:
@@ -62,6 +61,6 @@ def checksum(store: str) -> None:
             return await sum_up_store(store, bars.rows)
 
     try:
-        say_tables(asyncio.run(sum_up()))
+        say_tables(run_interruptibly(sum_up()))
     except StoreError as error:
         raise click.ClickException(str(error)) from error

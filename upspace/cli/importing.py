@@ -1,13 +1,12 @@
 """`upspace import`."""
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from upspace.cli.common import store_option
+from upspace.cli.common import run_interruptibly, store_option
 from upspace.data.formats import Format, FormatError
 from upspace.server.settings import ENVIRONMENT_PREFIX
 from upspace.store.interface import StoreError
@@ -35,7 +34,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "names",
     multiple=True,
     metavar="THEIRS=OURS",
-    help="the name of a column in the files, and what it is here: --map fans=follower, --map users.id=mid",
+    help="the name of a column in the files, and what it is here: --map fans=follower, --map users.id=mid; "
+    "--map tags= leaves one out",
 )
 @click.option("--create-accounts", is_flag=True, help="make the accounts that relations name and that nobody knows")
 @click.option(
@@ -78,14 +78,15 @@ def import_(
     """
     from upspace.data.importing.mapping import Names
     from upspace.data.importing.run import Files, Options, StrictError
+    from upspace.data.importing.staging import StagingError
 
     if not users and not relations:
         raise click.UsageError("what is to be imported? Say it with --users FILE or --relations FILE")
     try:
         files = Files(users, relations, Format(file_format) if file_format else None, Names(names))
         options = Options(rejects, memory_mb, strict, create_accounts, temporary_folder or _beside(store))
-        done = asyncio.run(_import(store, files, options))
-    except (FormatError, StrictError, StoreError) as error:
+        done = run_interruptibly(_import(store, files, options))
+    except (FormatError, StrictError, StagingError, StoreError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"{error.filename or 'a file'}: {error.strerror or error}") from error

@@ -51,7 +51,8 @@ class Column(NamedTuple):
     needed: bool = False
 
 
-_FLAG_CHOICES = {"0": False, "1": True, "false": False, "true": True}
+# Python writes them with a capital letter.
+_FLAG_CHOICES = {"0": False, "1": True, "false": False, "true": True, "False": False, "True": True}
 _STATES = {"normal": AccountState.NORMAL, "suspended": AccountState.SUSPENDED, "deleted": AccountState.DELETED}
 _MODES = {"derived": CounterMode.DERIVED, "reported": CounterMode.REPORTED}
 # Attribute 6 is not kept as such: that both follow each other follows from both of them following.
@@ -152,7 +153,7 @@ RELATION_COLUMNS = (
     _integer("fid", "the account that is followed", 1, MID_MAX)._replace(needed=True),
     Column(
         "attribute",
-        "1 whisper, 2 follow (the default; 6 is taken as 2), 128 block",
+        "1 whisper, 2 follow (6 is taken as 2), 128 block; without it, what there is already, or a follow",
         Form.CHOICE,
         "integer",
         choices=_ATTRIBUTES,

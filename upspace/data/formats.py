@@ -49,7 +49,10 @@ def format_of(path: Path) -> Format:
         raise FormatError(
             f"{path}: what format is it? Its name should end in {', '.join(_FORMATS)} (and maybe .gz, .zst)"
         )
-    return _FORMATS[suffixes[-1]]
+    found = _FORMATS[suffixes[-1]]
+    if found is Format.PARQUET and packing_of(path) is not Packing.NONE:
+        raise FormatError(f"{path}: Parquet is packed by itself: leave out {path.suffix}")
+    return found
 
 
 def packing_of(path: Path) -> Packing:

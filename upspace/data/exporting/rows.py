@@ -5,16 +5,18 @@ from contextlib import aclosing
 
 import msgspec
 
-from upspace.data.columns import USER_COLUMNS
-from upspace.model import AccountState, CounterMode
+from upspace.data.columns import USER_COLUMNS, named
+from upspace.model import AccountState
 from upspace.store.interface import StoreError
 from upspace.store.moving import Source
 from upspace.store.tables import TABLES, Row
 from upspace.wire.codes import ATTRIBUTE_MUTUAL
 
 _TABLES = {table.name: table for table in TABLES}
-_STATES = {AccountState.NORMAL: "normal", AccountState.SUSPENDED: "suspended"}
-_MODES = {CounterMode.DERIVED: "derived", CounterMode.REPORTED: "reported"}
+_COLUMNS = named(USER_COLUMNS)
+_STATES, _MODES = (
+    {value: text for text, value in _COLUMNS[name].choices.items()} for name in ("state", "counter_mode")
+)
 # What is left of a deleted account is its mid and its state.
 _EMPTY = [None] * (len(USER_COLUMNS) - 3)
 _encode = msgspec.json.Encoder().encode
@@ -43,8 +45,10 @@ async def user_rows(source: Source) -> AsyncGenerator[list[Row], None]:
             rows = []
             for standing in batch:
                 mid, state, *flags, mode, following, whisper, black, follower = standing
+                if group is not None and group[0] < mid:
+                    raise _unfit("own_group", group[0])
                 if state == AccountState.DELETED:
-                    rows.append((mid, None, "deleted", *_EMPTY))
+                    rows.append((mid, None, _STATES[state], *_EMPTY))
                     continue
                 account = _of(mid, await anext(accounts, None), "account")
                 upstat = _of(mid, await anext(upstats, None), "upstat")
@@ -61,10 +65,16 @@ async def user_rows(source: Source) -> AsyncGenerator[list[Row], None]:
                     )
                 )
             yield rows
+        for table, left in (("own_group", group), ("account", await anext(accounts, None))):
+            if left is not None:
+                raise _unfit(table, left[0])
 
 
 async def relation_rows(source: Source) -> AsyncGenerator[list[Row], None]:
-    """The relations by mid and fid, in the order of RELATION_COLUMNS, mutual ones with attribute 6."""
+    """The relations by mid and fid, in the order of RELATION_COLUMNS, mutual ones with attribute 6.
+
+    Raises StoreError if somebody is in a group without a relation.
+    """
     async with (
         aclosing(source.batches(_TABLES["relation"])) as relations,
         aclosing(_one_by_one(source, "grouped")) as places,
@@ -77,9 +87,13 @@ async def relation_rows(source: Source) -> AsyncGenerator[list[Row], None]:
                 groups.setdefault(place[:2], []).append(place[2])
                 place = await anext(places, None)
             yield [
-                (mid, fid, ATTRIBUTE_MUTUAL if mutual else attribute, mtime, re_src, groups.get((mid, fid)))
+                (mid, fid, ATTRIBUTE_MUTUAL if mutual else attribute, mtime, re_src, groups.pop((mid, fid), None))
                 for mid, fid, attribute, mutual, mtime, re_src in batch
             ]
+            if groups:
+                raise _unfit("grouped", min(groups)[0])
+        if place is not None:
+            raise _unfit("grouped", place[0])
 
 
 async def _one_by_one(source: Source, name: str) -> AsyncGenerator[Row, None]:
@@ -91,5 +105,9 @@ async def _one_by_one(source: Source, name: str) -> AsyncGenerator[Row, None]:
 
 def _of(mid: int, row: Row | None, table: str) -> Row:
     if row is None or row[0] != mid:
-        raise StoreError(f"the table {table} does not fit account {mid}: upspace check says what is wrong")
+        raise _unfit(table, mid)
     return row
+
+
+def _unfit(table: str, mid: int) -> StoreError:
+    return StoreError(f"the table {table} does not fit account {mid}: upspace check says what is wrong")

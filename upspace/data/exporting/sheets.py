@@ -1,10 +1,9 @@
 """Files of rows in each format: each is written beside its place, and put there when it is complete."""
 
-import csv
 import gzip
-import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -43,14 +42,15 @@ def sheet(path: Path, file_format: Format, columns: Sequence[Column], memory_mb:
                 yield write
         else:
             with _packed(partial, packing_of(path)) as file:
-                yield _TEXTS[file_format](file, columns)
+                yield _TEXTS[file_format](file, columns, "\t" if ".tsv" in path.suffixes else ",")
         partial.replace(path)
     except OSError as error:
         raise FormatError(f"{path}: {error.strerror or error}") from error
     except duckdb.Error as error:
         raise FormatError(f"{path}: {str(error).splitlines()[0]}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _packed(path: Path, packing: Packing) -> IO[bytes]:
@@ -63,19 +63,26 @@ def _packed(path: Path, packing: Packing) -> IO[bytes]:
             return path.open("wb")
 
 
-def _csv(file: IO[bytes], columns: Sequence[Column]) -> Write:
+def _csv(file: IO[bytes], columns: Sequence[Column], delimiter: str) -> Write:
+    """The standard library's writer leaves a carriage return unquoted, at which readers end the row."""
     conversions = _conversions(columns, {Form.JSON: _json_text}, flag=_FLAGS.__getitem__)
+    needs_quotes = re.compile(rf'["\r\n{delimiter}]').search
+
+    def cell(value: Any) -> str:
+        if value is None:
+            return ""
+        text = str(value)
+        return '"' + text.replace('"', '""') + '"' if needs_quotes(text) else text
 
     def write(rows: Sequence[Row]) -> None:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(_converted(rows, conversions))
-        file.write(text.getvalue().encode())
+        lines = [delimiter.join(map(cell, row)) for row in _converted(rows, conversions)]
+        file.write("".join(f"{line}\n" for line in lines).encode())
 
-    file.write((",".join(column.name for column in columns) + "\n").encode())
+    file.write((delimiter.join(column.name for column in columns) + "\n").encode())
     return write
 
 
-def _json_lines(file: IO[bytes], columns: Sequence[Column]) -> Write:
+def _json_lines(file: IO[bytes], columns: Sequence[Column], delimiter: str) -> Write:  # noqa: ARG001  # one shape for all
     encode = msgspec.json.Encoder().encode
     names = [column.name for column in columns]
     conversions = _conversions(columns, {Form.JSON: _json_value})
@@ -88,7 +95,7 @@ def _json_lines(file: IO[bytes], columns: Sequence[Column]) -> Write:
     return write
 
 
-def _edges(file: IO[bytes], columns: Sequence[Column]) -> Write:
+def _edges(file: IO[bytes], columns: Sequence[Column], delimiter: str) -> Write:  # noqa: ARG001  # one shape for all
     """Only open follows: an edge list says nothing of other relations."""
     places = [[column.name for column in columns].index(name) for name in ("mid", "fid", "mtime", "attribute")]
 
@@ -104,7 +111,7 @@ def _edges(file: IO[bytes], columns: Sequence[Column]) -> Write:
     return write
 
 
-_TEXTS: dict[Format, Callable[[IO[bytes], Sequence[Column]], Write]] = {
+_TEXTS: dict[Format, Callable[[IO[bytes], Sequence[Column], str], Write]] = {
     Format.CSV: _csv,
     Format.JSONL: _json_lines,
     Format.EDGES: _edges,
@@ -121,12 +128,14 @@ def _parquet(path: Path, columns: Sequence[Column], memory_mb: int) -> Iterator[
         with spool.open("w", encoding="utf-8", newline="") as file:
             yield lambda rows: write_spool(file, _converted(rows, conversions))
         with duckdb.connect(config={"memory_limit": f"{memory_mb}MB", "preserve_insertion_order": True}) as db:
+            db.execute("set enable_progress_bar = false")
             db.execute(
                 f"copy (from {spooled(spool, types)}) to {literal(str(path))}"
                 f" (format parquet, compression zstd, row_group_size {_ROW_GROUP})"
             )
     finally:
-        spool.unlink(missing_ok=True)
+        with suppress(OSError):
+            spool.unlink(missing_ok=True)
 
 
 def _parquet_type(column: Column) -> str:

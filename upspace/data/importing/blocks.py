@@ -1,7 +1,7 @@
 """Text files as blocks of whole lines, with the number of the line that each begins with."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -10,15 +10,19 @@ import zstandard
 from upspace.data.formats import FormatError
 
 _BLOCK_BYTES = 8 * 1024 * 1024
-# A row that is longer is none: what is meant is a quote that is never closed, or a file without lines.
+# A row that is longer is none: there is a quote that is never closed, or a file without lines.
 _ROW_BYTES_MAX = 64 * 1024 * 1024
 _READ_BYTES = 1024 * 1024
-# A packed file may become a thousand times as long.
-_READ_PACKED_BYTES = 32 * 1024
+# What is read at once of a packed file, as it may become a thousand times as long, by zstd thirty thousand times.
+_READ_PACKED_BYTES = {"gzip": 32 * 1024, "zstd": 2 * 1024}
 
 _GZIP_BEGINS = b"\x1f\x8b"
 _ZSTD_BEGINS = b"\x28\xb5\x2f\xfd"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+Advance = Callable[[int], None]
+"""Is told how many bytes of a file have been read."""
 
 
 class Block(NamedTuple):
@@ -44,7 +48,7 @@ def read_blocks(path: Path, *, quoted: bool, block_bytes: int = _BLOCK_BYTES) ->
     """The lines of a file, unpacked if it is packed, whatever its name says.
 
     With `quoted`, a row may go over several lines within quotes, and no block ends within them. Raises FormatError
-    for a row that is far too long, and OSError.
+    for a line that is far too long, and OSError.
     """
     line, buffer, wanted_bytes = 1, bytearray(), block_bytes
     with path.open("rb") as file:
@@ -54,11 +58,13 @@ def read_blocks(path: Path, *, quoted: bool, block_bytes: int = _BLOCK_BYTES) ->
             if len(buffer) < wanted_bytes:
                 continue
             end = _last_row_end(buffer, quoted=quoted)
-            if end == 0:
+            if end == 0 and 2 * len(buffer) <= _ROW_BYTES_MAX:
                 wanted_bytes = 2 * len(buffer)
-                if wanted_bytes > _ROW_BYTES_MAX:
-                    raise FormatError(f"{path}, line {line}: the row is longer than {len(buffer):,} bytes")
                 continue
+            # A quote that is never closed, or that is a part of a text, spoils its own line only.
+            end = end or buffer.find(b"\n") + 1
+            if end == 0:
+                raise FormatError(f"{path}, line {line}: it is longer than {len(buffer):,} bytes")
             block = Block(line, _without_mark(bytes(buffer[:end]), line), file.tell())
             yield block
             line, wanted_bytes = line + block.lines, block_bytes
@@ -104,7 +110,7 @@ class _Unpacked:
     def _unpack(self, kind: str, make: Any) -> Iterator[bytes]:
         """Unpack one packed part after the other: files that were appended to each other have several."""
         part: Any = None
-        while packed := self._file.read(_READ_PACKED_BYTES):
+        while packed := self._file.read(_READ_PACKED_BYTES[kind]):
             while packed:
                 part = part or make()
                 try:

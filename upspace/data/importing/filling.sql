@@ -5,10 +5,10 @@ select
     mid, coalesce(state, 0),
     coalesce(hides_followings, false), coalesce(hides_followers, false), coalesce(hides_birthday, false),
     is_reported,
-    cast(if(is_reported = 1, coalesce(person.following, 0), coalesce(counter.following, 0)) as bigint),
-    cast(if(is_reported = 1, coalesce(person.whisper, 0), coalesce(counter.whisper, 0)) as bigint),
-    cast(if(is_reported = 1, coalesce(person.black, 0), coalesce(counter.black, 0)) as bigint),
-    cast(if(is_reported = 1, coalesce(person.follower, 0), coalesce(counter.follower, 0)) as bigint)
+    cast(coalesce(if(is_reported = 1, person.following, null), counter.following, 0) as bigint),
+    cast(coalesce(if(is_reported = 1, person.whisper, null), counter.whisper, 0) as bigint),
+    cast(coalesce(if(is_reported = 1, person.black, null), counter.black, 0) as bigint),
+    cast(coalesce(if(is_reported = 1, person.follower, null), counter.follower, 0) as bigint)
 from (
     select
         *,

@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 
 from upspace.records import profile_of
-from upspace.relations.groups import read_group_name
+from upspace.relations.groups import check_new_group, read_group_name
 from upspace.wire.codes import GROUP_SPECIAL
 from upspace.wire.errors import ContractError
+from upspace.wire.profiles import Quotas
 from upspace.wire.record import Decorations, decode_json, read_record
 
 GROUP_ID_MAX = 2**53
@@ -62,9 +63,10 @@ def _decorations(value: Any) -> dict[str, Any]:
 def _own_groups(value: Any) -> str:
     groups = sorted(msgspec.convert(value, list[OwnGroup]), key=lambda group: group.id)
     for group in groups:
-        _check_id(group.id)
+        _check_id("own_groups", group.id)
         if read_group_name(group.name) != group.name:
             raise CellError(f"own_groups: {group.name!r} has white space around it")
+        check_new_group((), group.name, Quotas())
     if len({group.id for group in groups}) < len(groups) or len({group.name for group in groups}) < len(groups):
         raise CellError("own_groups: two of them have the same id or name")
     return _encoded(groups)
@@ -74,13 +76,13 @@ def _memberships(value: Any) -> str:
     ids = sorted(set(msgspec.convert(value, list[int])))
     for group_id in ids:
         if group_id != GROUP_SPECIAL:
-            _check_id(group_id)
+            _check_id("groups", group_id)
     return _encoded(ids)
 
 
-def _check_id(group_id: int) -> None:
+def _check_id(name: str, group_id: int) -> None:
     if not 1 <= group_id <= GROUP_ID_MAX:
-        raise CellError(f"groups: {group_id} is no id of a group, which is within 1 to {GROUP_ID_MAX}")
+        raise CellError(f"{name}: {group_id} is no id of a group, which is within 1 to {GROUP_ID_MAX}")
 
 
 def _encoded(values: list[Any]) -> str:

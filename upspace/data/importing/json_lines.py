@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from upspace.data.columns import named
-from upspace.data.importing.blocks import read_blocks
+from upspace.data.importing.blocks import Advance, read_blocks
 from upspace.data.importing.intake import Intake
+from upspace.data.importing.json_cells import CellError
 from upspace.data.importing.mapping import Names
 from upspace.data.importing.staging import USERS, Kind, Staging
-from upspace.data.importing.text_tables import Advance
 from upspace.wire.record import CountersRecord, Decorations, StatisticsRecord
 
 _decode = msgspec.json.Decoder().decode
@@ -31,7 +31,6 @@ def read_json_lines(staging: Staging, kind: Kind, path: Path, names: Names, adva
     source = staging.add_file(path)
     intake = Intake(staging, kind, kind.columns)
     known = named(kind.columns)
-    places = {name: place for place, name in enumerate(known)}
     unused: dict[str, None] = {}
     for block in read_blocks(path, quoted=False):
         lines = block.data.split(b"\n")
@@ -43,27 +42,30 @@ def read_json_lines(staging: Staging, kind: Kind, path: Path, names: Names, adva
                 continue
             try:
                 given = _decode(line)
-            except (msgspec.DecodeError, RecursionError) as error:
+            except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
                 intake.reject(source + block.line + index, f"not JSON: {error}")
                 continue
             if not isinstance(given, dict):
                 intake.reject(source + block.line + index, "not a JSON object")
                 continue
-            cells: list[str | None] = [None] * len(known)
-            for theirs, value in _flat(given).items() if kind is USERS else given.items():
-                name = names.ours(kind, theirs)
-                if name in places:
-                    cells[places[name]] = _text(value)
-                else:
-                    unused[theirs] = None
-            intake.take(source + block.line + index, cells)
+            members = {name: value for theirs, value in given.items() if (name := names.ours(kind, theirs))}
+            try:
+                flat = _flat(members) if kind is USERS else members
+            except CellError as error:
+                intake.reject(source + block.line + index, str(error))
+                continue
+            unused |= dict.fromkeys(name for name in flat if name not in known)
+            intake.take(source + block.line + index, [_text(flat.get(name)) for name in known])
         intake.flush()
         advance(block.read_bytes)
     return list(unused)
 
 
 def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of an account with counters, totals and decorations as a file has them."""
+    """The members of an account with counters, totals and decorations as a file has them.
+
+    Raises CellError for decorations that stand in two places.
+    """
     if not (record.keys() & _DECORATIONS or record.keys() & _NESTED.keys()):
         return dict(record)
     flat: dict[str, Any] = {}
@@ -76,6 +78,8 @@ def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
         else:
             flat[name] = value
     if decorations:
+        if "decorations" in flat:
+            raise CellError(f"decorations: {', '.join(decorations)} stand outside of them")
         flat["decorations"] = decorations
     return flat
 

@@ -9,7 +9,10 @@ from upspace.data.importing.staging import RELATIONS, USERS, Kind
 
 
 class Names:
-    """Other names of columns: `fans=follower` reads a column called fans as follower, `users.id=mid` one of users."""
+    """Other names of columns: `fans=follower` reads a column called fans as follower, `users.id=mid` one of users.
+
+    `tags=` leaves a column out.
+    """
 
     def __init__(self, given: Iterable[str] = ()) -> None:
         """Raises FormatError for what is not of that form, or names a column that there is not."""
@@ -19,16 +22,16 @@ class Names:
             kinds = [kind for kind in (USERS, RELATIONS) if theirs.startswith(f"{kind.name}.")] or [USERS, RELATIONS]
             if len(kinds) == 1:
                 theirs = theirs.removeprefix(f"{kinds[0].name}.")
-            if not (equals and theirs and ours):
+            if not (equals and theirs):
                 raise FormatError(f"--map {text}: it should be like fans=follower, or users.fans=follower")
-            kinds = [kind for kind in kinds if ours in named(kind.columns)]
+            kinds = [kind for kind in kinds if ours in named(kind.columns) or not ours]
             if not kinds:
                 raise FormatError(f"--map {text}: there is no column {ours} to map it to")
             for kind in kinds:
                 self._names[kind.name][theirs] = ours
 
     def ours(self, kind: Kind, theirs: str) -> str:
-        """What we call a column of a file."""
+        """What we call a column of a file; "" for one that is left out."""
         return self._names[kind.name].get(theirs, theirs)
 
 
@@ -58,4 +61,7 @@ def columns_of(kind: Kind, names: Names, theirs: Sequence[str], where: str) -> C
                 f"{where}: there is no column {column.name} for {kind.name}, only {', '.join(theirs)}:"
                 f" say with --map THEIRS={column.name} which one it is"
             )
-    return Columns(tuple(found), [name for name, column in zip(theirs, found, strict=True) if column is None])
+    unused = [
+        name for name, column in zip(theirs, found, strict=True) if column is None and names.ours(kind, name.strip())
+    ]
+    return Columns(tuple(found), unused)

@@ -5,6 +5,7 @@ An import that was interrupted is run again: what it did already it finds done.
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
@@ -20,6 +21,7 @@ from upspace.store.interface import AccountDeletedError, Store
 from upspace.store.moving import Watch
 from upspace.store.tables import Row
 from upspace.wire.codes import ATTRIBUTE_BLACK, ATTRIBUTE_FOLLOWING, ATTRIBUTE_MUTUAL, ATTRIBUTES_OF_FOLLOWS
+from upspace.wire.errors import BadRequestError
 from upspace.wire.record import CountersRecord, Decorations, Mode, State, StatisticsRecord, read_record
 
 T = TypeVar("T")
@@ -41,17 +43,27 @@ class RefusedError(Exception):
 
 
 async def learn_accounts(staging: Staging, store: Store, watch: Watch) -> None:
-    """Note which of the accounts that are mentioned the store knows."""
+    """Note which of the accounts that are mentioned the store knows, and what relations there are to deleted ones.
+
+    Raises StoreError, as the others here do.
+    """
     done = 0
     for rows in staging.batches("mentioned_mids"):
         for mids in _parts([mid for (mid,) in rows], _MIDS_ASKED_AT_ONCE):
             living = await store.accounts(mids)
-            strange = [mid for mid in mids if mid not in living]
-            deleted = [mid for mid in strange if await store.standing(mid) is not None]
-            known = [(mid, False) for mid in living] + [(mid, True) for mid in deleted]
+            others = await asyncio.gather(*(store.standing(mid) for mid in mids if mid not in living))
+            known = [(mid, False) for mid in living]
+            known += [(of.mid, of.state is AccountState.DELETED) for of in others if of is not None]
             staging.add_rows("known", ("mid", "deleted"), ("bigint", "boolean"), known)
             done += len(mids)
-            watch("looking up accounts", done, done)
+            watch("looking up accounts", done, 0)
+    for rows in staging.batches("relations_to_deleted"):
+        related = [
+            (mid, fid)
+            for mid, of_mid in groupby(rows, itemgetter(0))
+            for fid in await store.relations(mid, [fid for _, fid in of_mid])
+        ]
+        staging.add_rows("known_relation", ("mid", "fid"), ("bigint", "bigint"), related)
 
 
 async def learn_groups(staging: Staging, store: Store) -> None:
@@ -88,7 +100,7 @@ class _Way:
     def went(self, what: str, rows: int) -> None:
         self._done = rows if what != self._what else self._done + rows
         self._what = what
-        self._watch(what, self._done, self._done)
+        self._watch(what, self._done, 0)
 
 
 async def _put_persons(staging: Staging, store: Store, query: str, way: _Way) -> None:
@@ -108,7 +120,15 @@ async def _put_person(staging: Staging, store: Store, row: Row) -> None:
     try:
         await store.change_account(mid, decide)
     except AccountDeletedError:
-        staging.add_rejects([(source, f"account {mid} is deleted, which is final")])
+        _reject(staging, source, f"account {mid} is deleted, which is final")
+    except BadRequestError as error:
+        _reject(staging, source, str(error))
+
+
+def _reject(staging: Staging, source: int, reason: str) -> None:
+    """Note that a row could not be taken; an account that stands in no file has none."""
+    if source:
+        staging.add_rejects([(source, reason)])
 
 
 def _changed(known: Profile | None, given: Mapping[str, Any]) -> Profile:
@@ -156,19 +176,34 @@ async def _put_groups(staging: Staging, store: Store, way: _Way) -> None:
     for rows in staging.batches("groups_to_have"):
         ids = []
         for owner, of_owner in groupby(rows, itemgetter(0)):
-            known = {group.name: group.id for group in await store.groups(owner)}
             for _, given, name in of_owner:
-                id_ = known[name] if name in known else await store.create_group(owner, _group_called(name))
-                ids.append((owner, given, id_))
+                # An owner that was deleted meanwhile has no groups, and its relations are rejected in their turn.
+                with suppress(AccountDeletedError):
+                    ids.append((owner, given, await _group_id(store, owner, name)))
         staging.add_rows("group_id", ("owner", "given", "id"), ("bigint", "bigint", "bigint"), ids)
         way.went("writing groups", len(rows))
 
 
-def _group_called(name: str) -> Callable[[Sequence[Group]], str]:
-    def decide(groups: Sequence[Group]) -> str:  # noqa: ARG001  # the shape of a rule
+class _GroupThereError(Exception):
+    """A group of that name is there already."""
+
+    def __init__(self, group_id: int) -> None:
+        self.group_id = group_id
+
+
+async def _group_id(store: Store, owner: int, name: str) -> int:
+    """The id of the owner's group of that name, which is made if there is none."""
+
+    def decide(groups: Sequence[Group]) -> str:
+        for group in groups:
+            if group.name == name:
+                raise _GroupThereError(group.id)
         return name
 
-    return decide
+    try:
+        return await store.create_group(owner, decide)
+    except _GroupThereError as there:
+        return there.group_id
 
 
 async def _put_relations(staging: Staging, store: Store, way: _Way) -> None:
@@ -186,7 +221,7 @@ class _Wanted(NamedTuple):
     source: int
     mid: int
     fid: int
-    attribute: int
+    attribute: int | None
     mtime: int | None
     default_mtime: int
     re_src: int | None
@@ -202,12 +237,13 @@ async def _put_relations_of(staging: Staging, store: Store, owner: int, wanted: 
     try:
         refused = await store.change_relations(owner, list(by_fid), decide)
     except AccountDeletedError:
-        staging.add_rejects([(each.source, f"account {owner} is deleted") for each in wanted])
+        for each in wanted:
+            _reject(staging, each.source, f"account {owner} is deleted")
         return
     for fid, error in refused.items():
         if not isinstance(error, RefusedError):
             raise error
-        staging.add_rejects([(by_fid[fid].source, str(error))])
+        _reject(staging, by_fid[fid].source, str(error))
 
 
 def _decided(pair: Pair, wanted: _Wanted) -> Change:
@@ -219,28 +255,31 @@ def _decided(pair: Pair, wanted: _Wanted) -> Change:
     if pair.owner is None or pair.target is None:
         raise RefusedError(f"account {pair.mid if pair.owner is None else pair.fid} is unknown")
     if old is None:
-        old = Relation(pair.mid, pair.fid, wanted.attribute, wanted.default_mtime)
+        old = Relation(pair.mid, pair.fid, ATTRIBUTE_FOLLOWING, wanted.default_mtime)
         if pair.target.state is AccountState.DELETED:
             raise RefusedError(f"account {pair.fid} is deleted")
-    is_mutual = (
-        wanted.attribute == ATTRIBUTE_FOLLOWING and backward is not None and backward.attribute in ATTRIBUTES_OF_FOLLOWS
-    )
-    if backward is not None and backward.attribute in ATTRIBUTES_OF_FOLLOWS:
+    attribute = old.attribute if wanted.attribute is None else wanted.attribute
+    is_mutual = attribute in ATTRIBUTES_OF_FOLLOWS and _follows(backward)
+    if backward is not None and _follows(backward):
         backward = replace(backward, attribute=ATTRIBUTE_MUTUAL if is_mutual else ATTRIBUTE_FOLLOWING)
     forward = replace(
         old,
-        attribute=ATTRIBUTE_MUTUAL if is_mutual else wanted.attribute,
+        attribute=ATTRIBUTE_MUTUAL if is_mutual else attribute,
         mtime=old.mtime if wanted.mtime is None else wanted.mtime,
         re_src=old.re_src if wanted.re_src is None else wanted.re_src,
-        groups=_groups(old, wanted),
+        groups=_groups(old, attribute, wanted.groups),
     )
     return Change(forward, backward)
 
 
-def _groups(old: Relation, wanted: _Wanted) -> tuple[int, ...]:
-    if wanted.attribute == ATTRIBUTE_BLACK:
+def _follows(relation: Relation | None) -> bool:
+    return relation is not None and relation.attribute in ATTRIBUTES_OF_FOLLOWS
+
+
+def _groups(old: Relation, attribute: int, given: list[int] | None) -> tuple[int, ...]:
+    if attribute == ATTRIBUTE_BLACK:
         return ()
-    return old.groups if wanted.groups is None else tuple(wanted.groups)
+    return old.groups if given is None else tuple(given)
 
 
 def _parts(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -17,7 +17,7 @@ select owner, given, name from own_group order by owner, given
 
 -- name: relations_to_have
 select
-    source, relation_ready.mid, fid, attribute, mtime, default_mtime(source), re_src,
+    source, relation_ready.mid, fid, if(is_given, attribute, null), mtime, default_mtime(source), re_src,
     if(groups is null, null, coalesce(ids, []))
 from relation_ready
 left join (

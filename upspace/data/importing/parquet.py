@@ -10,10 +10,10 @@ from upspace.data.importing.intake import Intake
 from upspace.data.importing.mapping import Names, columns_of
 from upspace.data.importing.plain import is_right, value_of
 from upspace.data.importing.staging import Kind, Staging
-from upspace.data.spool import literal
+from upspace.data.spool import file_literal
 
 _ROWS_AT_ONCE = 5_000
-_FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
+_FRACTIONS = ("FLOAT", "DOUBLE")
 _TIMES = ("TIMESTAMP", "DATE")
 _NESTED = ("STRUCT", "MAP", "JSON")
 
@@ -23,7 +23,7 @@ def read_parquet(staging: Staging, kind: Kind, path: Path, names: Names) -> list
 
     Raises FormatError if it is not one, or lacks a column that has to be there.
     """
-    file = f"read_parquet({literal(str(path))}, file_row_number = true)"
+    file = f"read_parquet({file_literal(path)}, file_row_number = true, binary_as_string = true)"
     try:
         described = staging.db.execute(f"describe select * from {file}").fetchall()  # noqa: S608  # a quoted path
         types = {name: sql_type for name, sql_type, *_ in described if name != "file_row_number"}
@@ -36,7 +36,7 @@ def read_parquet(staging: Staging, kind: Kind, path: Path, names: Names) -> list
         )
         rows = f"(select file_row_number + 1 as row, {cells} from {file})"  # noqa: S608  # names are quoted
         _take(staging, kind, staging.add_file(path), rows, used)
-    except duckdb.Error as error:
+    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
         raise FormatError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
     return columns.unused
 

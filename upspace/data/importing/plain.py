@@ -13,15 +13,23 @@ KEPT_JSON = "kept_json"
 """What `kept_json_or_none` is called in SQL."""
 
 _TEXTS_REMEMBERED = 20_000
+_LENGTH_REMEMBERED = 1_000
 
 
-@lru_cache(_TEXTS_REMEMBERED)
 def kept_json_or_none(name: str, text: str) -> str | None:
-    """What is kept for a JSON text, None if it is wrong. Objects take few distinct values over many accounts."""
+    """What is kept for a JSON text, None if it is wrong."""
+    # Objects take few distinct values over many accounts, and long ones would fill the memory.
+    return _remembered(name, text) if len(text) <= _LENGTH_REMEMBERED else _kept_or_none(name, text)
+
+
+def _kept_or_none(name: str, text: str) -> str | None:
     try:
         return kept_json(name, text)
     except CellError:
         return None
+
+
+_remembered = lru_cache(_TEXTS_REMEMBERED)(_kept_or_none)
 
 
 def is_right(column: Column, cell: str) -> str:

@@ -1,6 +1,20 @@
 -- What the gathered rows come to. The comparisons of a row with the one before rely on tables being read in the order
 -- in which they were written.
 
+-- name: mentioned_mids
+select distinct mid
+from (select mid from user_in union all select mid from relation_in union all select fid from relation_in)
+order by mid
+
+-- name: reject_users
+insert into reject
+select source, 'account ' || mid || ' is deleted, which is final', null
+from user_in join known using (mid) where known.deleted and user_in.state is distinct from 2
+union all
+select source, 'name: it is missing, and account ' || mid || ' is new', null
+from user_in anti join known using (mid) where name is null and state is distinct from 2;
+delete from user_in where source in (select source from reject)
+
 -- name: make_persons
 create table user_sorted as select * from user_in order by mid, source;
 drop table user_in;
@@ -12,20 +26,6 @@ create table person as
 select * exclude (mid_before) from (select *, lag(mid) over () as mid_before from user_sorted)
 where mid is distinct from mid_before;
 drop table user_sorted
-
--- name: mentioned_mids
-select distinct mid
-from (select mid from person union all select mid from relation_in union all select fid from relation_in)
-order by mid
-
--- name: reject_persons
-insert into reject
-select source, 'account ' || mid || ' is deleted, which is final', null
-from person join known using (mid) where known.deleted and person.state is distinct from 2
-union all
-select source, 'name: it is missing, and account ' || mid || ' is new', null
-from person anti join known using (mid) where name is null and state is distinct from 2;
-delete from person where source in (select source from reject)
 
 -- name: create_persons
 create or replace table person as
@@ -41,8 +41,13 @@ order by mid
 
 -- name: make_parties
 create table party as
-select mid, coalesce(known.deleted or person.state = 2, known.deleted, person.state = 2, false) as deleted
+select
+    mid, coalesce(known.deleted, false) as was_deleted,
+    coalesce(known.deleted or person.state = 2, known.deleted, person.state = 2, false) as deleted
 from person full join known using (mid)
+
+-- name: relations_to_deleted
+select relation_in.mid, fid from relation_in join known on known.mid = fid where known.deleted order by relation_in.mid
 
 -- name: make_groups
 create table own_group as
@@ -85,17 +90,21 @@ create table pair_sorted as
 select
     relation_in.*, coalesce(other.deleted, false) as other_deleted,
     case
-        when relation_in.mid = fid then 'account ' || fid || ' cannot be related to itself'
+        when relation_in.mid = relation_in.fid then 'account ' || relation_in.fid || ' cannot be related to itself'
         when owner.mid is null then 'account ' || relation_in.mid || ' is unknown'
         when owner.deleted then 'account ' || relation_in.mid || ' is deleted'
-        when other.mid is null then 'account ' || fid || ' is unknown'
+        when other.mid is null then 'account ' || relation_in.fid || ' is unknown'
+        when other.was_deleted and known_relation.mid is null then 'account ' || relation_in.fid || ' is deleted'
         else group_fault.fault
     end as fault
 from relation_in
 left join party as owner on owner.mid = relation_in.mid
 left join party as other on other.mid = relation_in.fid
 left join group_fault using (source)
-order by least(relation_in.mid, fid), greatest(relation_in.mid, fid), relation_in.mid > fid, source;
+left join known_relation on known_relation.mid = relation_in.mid and known_relation.fid = relation_in.fid
+order by
+    least(relation_in.mid, relation_in.fid), greatest(relation_in.mid, relation_in.fid),
+    relation_in.mid > relation_in.fid, source;
 drop table relation_in;
 insert into reject select source, fault, null from pair_sorted where fault is not null;
 insert into reject
@@ -110,7 +119,7 @@ where mid = mid_before and fid = fid_before
 -- name: make_relations
 -- A pair is at most two rows here, one in each direction, which lie beside each other.
 create table relation_ready as
-select source, mid, fid, attribute, mtime, re_src, groups, other_deleted,
+select source, mid, fid, attribute, is_given, mtime, re_src, groups, other_deleted,
     attribute = 2 and (coalesce(fid_before = mid and mid_before = fid and attribute_before = 2, false)
         or coalesce(fid_after = mid and mid_after = fid and attribute_after = 2, false)) as mutual
 from (
@@ -120,7 +129,7 @@ from (
         lead(mid) over () as mid_after, lead(fid) over () as fid_after, lead(attribute) over () as attribute_after
     from (
         select
-            source, mid, fid, coalesce(attribute, 2) as attribute, mtime, re_src, groups, other_deleted,
+            source, mid, fid, coalesce(attribute, 2) as attribute, attribute is not null as is_given, mtime, re_src, groups, other_deleted,
             lag(mid) over () as mid_above, lag(fid) over () as fid_above
         from pair_sorted where fault is null
     )
@@ -131,10 +140,11 @@ drop table pair_sorted
 
 -- name: make_members
 create table member as
-select distinct membership.owner, membership.other, coalesce(group_id.id, -10) as group_id
+select distinct membership.owner, membership.other, if(membership.given = -10, -10, group_id.id) as group_id
 from membership
 join relation_ready using (source)
 left join group_id on group_id.owner = membership.owner and group_id.given = membership.given
+where membership.given = -10 or group_id.id is not null
 order by all
 
 -- name: make_counters

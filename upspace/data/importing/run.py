@@ -2,8 +2,8 @@
 
 import csv
 import time
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -86,31 +86,34 @@ async def import_files(url: str, files: Files, options: Options, progress: Progr
     An empty store is filled in one transaction: all is there in the end, or nothing. A store in use gets it in small
     groups of writes. Either way the same run again leaves the same.
 
-    Raises FormatError for a file that cannot be used at all, StrictError, StoreError and OSError.
+    Raises FormatError for a file that cannot be used at all, StrictError, StagingError, StoreError and OSError.
     """
     if options.memory_mb < MEMORY_MIN_MB:
         raise FormatError(f"{options.memory_mb} MB of memory are too few: {MEMORY_MIN_MB} are needed")
     reading = [(USERS, path) for path in files.users] + [(RELATIONS, path) for path in files.relations]
     formats = [_format(files, kind, path) for kind, path in reading]
     await make_store(url)
-    with staging(options.temporary_folder, options.memory_mb, create_accounts=options.create_accounts) as area:
+    with (
+        staging(options.temporary_folder, options.memory_mb, create_accounts=options.create_accounts) as area,
+        _rejects_written(area, options.rejects),
+    ):
         for (kind, path), found in zip(reading, formats, strict=True):
             unused = _read(area, kind, path, found, files.names, progress)
             _check_strict(area, options)
             if unused:
                 progress.say(f"{path}: not used: {', '.join(unused)}")
         area.know_files()
-        imported = await _resolve_and_write(url, area, options, progress.rows)
-        _write_rejects(area, options.rejects)
-    return imported
+        return await _resolve_and_write(url, area, options, progress.rows)
 
 
 def _format(files: Files, kind: Kind, path: Path) -> Format:
     found = files.format or format_of(path)
     if found is Format.EDGES and kind is USERS:
         raise FormatError(f"{path}: an edge list holds relations, not users")
-    if not path.is_file():
+    if not path.exists():
         raise FormatError(f"{path}: there is no such file")
+    if not path.is_file():
+        raise FormatError(f"{path} is not a regular file")
     return found
 
 
@@ -169,11 +172,11 @@ async def _is_empty(url: str) -> bool:
 
 async def _resolve(area: Staging, store: Store | None, options: Options, watch: Watch) -> None:
     """Hold the rows against each other, and against the accounts of the store if it has any."""
-    watch("sorting users", 0, 0)
-    area.run("make_persons")
     if store is not None:
         await learn_accounts(area, store, watch)
-    area.run("reject_persons")
+    watch("sorting users", 0, 0)
+    area.run("reject_users")
+    area.run("make_persons")
     if area.creates_accounts:
         area.run("create_persons")
     area.run("make_parties")
@@ -193,11 +196,26 @@ def _check_strict(area: Staging, options: Options) -> None:
         raise StrictError(f"{reject.file}, line {reject.line}: {reject.reason}")
 
 
-def _write_rejects(area: Staging, path: Path) -> None:
-    """Write the file of rejects, if there are any."""
-    if not area.count("reject"):
-        return
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(Reject._fields)
-        writer.writerows(area.rejects())
+@contextmanager
+def _rejects_written(area: Staging, path: Path) -> Iterator[None]:
+    """In the end, well or not, the file has the rows that were rejected, and is not there without any.
+
+    Raises OSError if it cannot be written, before anything is done.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        try:
+            yield
+        finally:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(Reject._fields)
+            found = False
+            for reject in area.rejects():
+                writer.writerow(reject)
+                found = True
+            file.flush()
+            if found:
+                partial.replace(path)
+            else:
+                partial.unlink()
+                path.unlink(missing_ok=True)

@@ -3,11 +3,12 @@
 It keeps to its share of the memory and puts what does not fit on the disk.
 """
 
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,9 +29,12 @@ QUERIES = {
 }
 
 _FOLDER_PREFIX = "upspace-import-"
+_LOCK_NAME = "in-use"
 _LINE_BITS = 40
 # What Python, the libraries and the store's own cache need beside DuckDB.
 _OTHERS_MB = 300
+# DuckDB cannot sort with less for each of its threads.
+_THREAD_MB = 125
 MEMORY_MIN_MB = 500
 _ROWS_AT_ONCE = 5_000
 
@@ -64,7 +68,9 @@ class Staging:
         self._files: list[Path] = []
         self._creating: list[bool] = []
         self.db = duckdb.connect(str(folder / "rows.duckdb"))
-        self.db.execute(f"set memory_limit = '{memory_mb - _OTHERS_MB}MB'")
+        own_mb = memory_mb - _OTHERS_MB
+        self.db.execute(f"set memory_limit = '{own_mb}MB'")
+        self.db.execute(f"set threads = {max(1, min(os.cpu_count() or 1, own_mb // _THREAD_MB))}")
         self.db.execute(f"set temp_directory = {literal(str(folder / 'spill'))}")
         # Rows are told apart by their place, and those of a sorted table are compared with the ones beside them.
         self.db.execute("set preserve_insertion_order = true")
@@ -81,6 +87,7 @@ class Staging:
             self.db.execute(f"create table {kind.table} (source bigint, {columns})")
         self.db.execute("create table reject (source bigint, reason varchar, earlier bigint)")
         self.db.execute("create table known (mid bigint, deleted boolean)")
+        self.db.execute("create table known_relation (mid bigint, fid bigint)")
         self.db.execute("create table known_group (owner bigint, given bigint, name varchar)")
         self.db.execute("create table group_id (owner bigint, given bigint, id bigint)")
 
@@ -163,27 +170,35 @@ def _line(source: int) -> int:
     return source & ((1 << _LINE_BITS) - 1)
 
 
+class StagingError(Exception):
+    """Rows cannot be gathered or sorted: there is too little room for them."""
+
+
 @contextmanager
 def staging(temporary_folder: Path | None, memory_mb: int, *, create_accounts: bool = False) -> Iterator[Staging]:
-    """A staging area that is gone afterwards. Takes away what imports have left behind that were killed."""
+    """A staging area that is gone afterwards. Takes away what imports have left behind that were killed.
+
+    Raises StagingError if the memory or the disk does not suffice for what is done there, and OSError.
+    """
     parent = Path(temporary_folder or tempfile.gettempdir())
     for left in parent.glob(f"{_FOLDER_PREFIX}*"):
-        if not _is_alive(left.name.removeprefix(_FOLDER_PREFIX).partition("-")[0]):
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-", dir=parent) as folder:
-        area = Staging(Path(folder), memory_mb, create_accounts=create_accounts)
+        with suppress(OSError), _held(left):
+            shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=_FOLDER_PREFIX, dir=parent) as folder, _held(Path(folder)):
         try:
-            yield area
-        finally:
-            area.db.close()
+            area = Staging(Path(folder), memory_mb, create_accounts=create_accounts)
+            with closing(area.db):
+                yield area
+        except duckdb.Error as error:
+            raise StagingError(
+                f"{str(error).splitlines()[0]} (in {parent}, with {memory_mb} MB of memory:"
+                " give it more by --memory-mb, or room by --temporary-folder)"
+            ) from error
 
 
-def _is_alive(process: str) -> bool:
-    if not process.isdecimal():
-        return True
-    with suppress(PermissionError):
-        try:
-            os.kill(int(process), 0)
-        except ProcessLookupError:
-            return False
-    return True
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold the folder as one that is in use. Raises OSError if somebody does already, by whatever host or container."""
+    with (folder / _LOCK_NAME).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield

@@ -1,9 +1,8 @@
 """Reading CSV and edge lists: a block of lines at once where all is plain, line by line where it is not."""
 
 import csv
-import io
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -12,15 +11,12 @@ import duckdb
 
 from upspace.data.columns import RELATION_COLUMNS, Column, named
 from upspace.data.formats import FormatError
-from upspace.data.importing.blocks import Block, read_blocks
+from upspace.data.importing.blocks import Advance, Block, read_blocks
 from upspace.data.importing.intake import Intake
 from upspace.data.importing.mapping import Columns, Names, columns_of
 from upspace.data.importing.plain import is_right, value_of
 from upspace.data.importing.staging import RELATIONS, Kind, Staging
-from upspace.data.spool import literal
-
-Advance = Callable[[int], None]
-"""Is told how many bytes of a file have been read."""
+from upspace.data.spool import file_literal, literal
 
 Record = tuple[int, list[str | None] | str]
 """The number of the line on which a row begins, from 0 in its block, and its cells, or what is wrong with it."""
@@ -29,6 +25,10 @@ _DELIMITERS = ",\t;|"
 _EDGE = re.compile(r"\s*\d+([\s,;]+)\d+(?:([\s,;]+)\d+)?\s*")
 _EDGE_PARTS = re.compile(r"[\s,;]+")
 _EDGE_COLUMNS = tuple(named(RELATION_COLUMNS)[name] for name in ("mid", "fid", "mtime"))
+
+# Lines end where blocks count them to end, not at every carriage return.
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_COMMENTS = re.compile(rb"(?:[ \t]*#[^\n]*(?:\n|\Z))+")
 
 # The default, 128 KiB, is less than an account's decorations may take.
 csv.field_size_limit(2**31 - 1)
@@ -48,7 +48,11 @@ def read_csv(staging: Staging, kind: Kind, path: Path, names: Names, advance: Ad
     heading, _, rest = first.data.partition(b"\n")
     text = heading.decode(errors="replace").rstrip("\r")
     delimiter = max(_DELIMITERS, key=text.count)
-    columns = columns_of(kind, names, next(csv.reader([text], delimiter=delimiter), []), str(path))
+    try:
+        theirs = next(csv.reader([text], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise FormatError(f"{path}: its first line does not name the columns: {error}") from error
+    columns = columns_of(kind, names, theirs, str(path))
     table = _CsvTable(staging, kind, path, columns, delimiter)
     for block in chain((first._replace(line=2, data=rest),), blocks):
         table.read(block)
@@ -120,7 +124,7 @@ class _CsvTable:
         db = self._staging.db
         try:
             db.execute(f"create or replace temp table block as {parting.select(spool)}")
-        except duckdb.Error:
+        except duckdb.InvalidInputException:
             return None
         if self._staging.count("block") != block.lines:
             return None
@@ -139,7 +143,7 @@ class _CsvTable:
 
     def _records(self, text: str) -> Iterator[Record]:
         """The rows of a text, one by one."""
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter, strict=True)
+        reader = csv.reader(_LINE.findall(text), delimiter=self._delimiter, strict=True)
         places = [place for place, _ in self._columns.used]
         width = len(self._columns.all)
         line = 0
@@ -177,11 +181,9 @@ class _EdgeTable(_CsvTable):
 
     def read(self, block: Block) -> None:
         """Take the rows of a block, or reject them. Comments at its beginning cost nothing."""
-        while block.data.startswith(b"#"):
-            _, end, rest = block.data.partition(b"\n")
-            if not end:
-                return
-            block = block._replace(line=block.line + 1, data=rest)
+        if comments := _COMMENTS.match(block.data):
+            lines = comments[0].count(b"\n")
+            block = block._replace(line=block.line + lines, data=block.data[comments.end() :])
         super().read(block)
 
     def _parting(self, block: Block) -> "_Parting | None":
@@ -225,7 +227,7 @@ class _Parting(NamedTuple):
         cells = ", ".join(f"nullif({cell}, '') as {cell}" for cell, _ in self.used)
         return (
             f"select row_number() over () - 1 as line, {cells} from read_csv("  # noqa: S608  # a path of ours
-            f"{literal(str(path))}, columns = {{{types}}}, header = false, auto_detect = false,"
+            f"{file_literal(path)}, columns = {{{types}}}, header = false, auto_detect = false,"
             f" delim = {literal(self.delimiter)}, quote = {literal(self.quote)}, escape = {literal(self.quote)},"
             f" max_line_size = 100000000)"
         )
