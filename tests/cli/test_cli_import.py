@@ -298,3 +298,36 @@ def test_the_first_interruption_ends_an_import_and_leaves_nothing(new: str, tmp_
 def counted(url: str) -> dict[str, int]:
     found = TABLE.findall(run_process("checksum", "--store", url).out)
     return {name: int(rows.replace(",", "")) for name, rows, _ in found}
+
+
+# A query that takes far longer than anybody waits.
+SORTING = """
+import signal, sys
+from pathlib import Path
+
+from upspace.data.importing.staging import staging
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+signal.signal(signal.SIGINT, interrupt)
+try:
+    with staging(Path(sys.argv[1]), 500) as area:
+        print("held", flush=True)
+        area.db.execute("select count(*) from range(1000000) a, range(1000000) b where a.range * b.range % 7 = 3")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interruption_ends_what_is_sorted(tmp_path: Path) -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", SORTING, str(tmp_path)], stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        assert read_line(process.stdout) == "held\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=DEADLINE_S)
+    assert (out, err) == (b"interrupted\n", b"")
+    assert list(tmp_path.iterdir()) == []

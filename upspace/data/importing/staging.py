@@ -31,6 +31,8 @@ QUERIES = {
 _FOLDER_PREFIX = "upspace-import-"
 _LOCK_NAME = "in-use"
 _LINE_BITS = 40
+# What DuckDB makes of a KeyboardInterrupt, in a query of its own or in a function of ours that it calls.
+_INTERRUPTED = ("Query interrupted", "KeyboardInterrupt")
 # What Python, the libraries and the store's own cache need beside DuckDB.
 _OTHERS_MB = 300
 # DuckDB cannot sort with less for each of its threads.
@@ -189,7 +191,11 @@ def staging(temporary_folder: Path | None, memory_mb: int, *, create_accounts: b
             area = Staging(Path(folder), memory_mb, create_accounts=create_accounts)
             with closing(area.db):
                 yield area
-        except duckdb.Error as error:
+        except (duckdb.Error, RuntimeError) as error:
+            if any(sign in str(error) for sign in _INTERRUPTED):
+                raise KeyboardInterrupt from error
+            if not isinstance(error, duckdb.Error):
+                raise
             raise StagingError(
                 f"{str(error).splitlines()[0]} (in {parent}, with {memory_mb} MB of memory:"
                 " give it more by --memory-mb, or room by --temporary-folder)"
