@@ -1,4 +1,4 @@
-"""The measurement: three servers over one store, asked in turns."""
+"""The measurement: servers over one store, asked in turns."""
 
 import random
 import tempfile
@@ -15,7 +15,7 @@ from load import CONNECTIONS, THREADS, require_wrk, run_wrk
 from machine import find_versions
 from msgspec import Struct
 from results import CaseResult, Memory, Method, Results, Round, Run, run_of, summarize
-from servers import Server, bare_server, peer_server, upspace_server
+from servers import Server, bare_server, datasette_server, peer_server, upspace_server
 
 from upspace.data.community import Community
 
@@ -34,11 +34,13 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 class Servers(Struct, frozen=True):
-    """The three servers, all running."""
+    """The servers, all running. `rows` is what Datasette puts before the names of tables."""
 
     bare: Server
     upspace: Server
     peer: Server
+    datasette: Server
+    rows: str
 
 
 def measure(plan: Plan) -> Results:
@@ -56,12 +58,13 @@ def measure(plan: Plan) -> Results:
         target_files(targets) as files,
         upspace_server(f"sqlite:///{store}") as upspace,
         peer_server(f"sqlite+aiosqlite:///file:{store}?mode=ro&uri=true", upspace.url) as peer,
+        datasette_server(store) as datasette,
     ):
         say("comparing replies")
         sizes = {case.name: compare_replies(upspace.url, peer.url, case, samples[case.targets]) for case in CASES}
         with bare_server(sizes) as bare:
-            rounds = _measure_rounds(plan, Servers(bare, upspace, peer), files)
-            memory = {server.name: memory_of(server) for server in (bare, upspace, peer)}
+            rounds = _measure_rounds(plan, Servers(bare, upspace, peer, datasette, f"/{store.stem}"), files)
+            memory = {server.name: memory_of(server) for server in (bare, upspace, peer, datasette)}
         failed = {case.name: count_failures(upspace.url, case, samples[case.targets]) for case in CASES}
     return Results(
         date=began,
@@ -106,13 +109,14 @@ def _measure_rounds(plan: Plan, servers: Servers, files: Mapping[Targets, Path])
             rounds[case.name].append(of)
             say(
                 f"round {number}, {case.name}: bare {of.bare.requests_per_s:,.0f}/s, "
-                f"upspace {of.upspace.requests_per_s:,.0f}/s, peer {of.peer.requests_per_s:,.0f}/s"
+                f"upspace {of.upspace.requests_per_s:,.0f}/s, peer {of.peer.requests_per_s:,.0f}/s, "
+                f"datasette {of.datasette.requests_per_s:,.0f}/s"
             )
     return rounds
 
 
 def _measure_round(servers: Servers, case: Case, targets: Path, seconds: int, *, seed: int) -> Round:
-    """One case against the three servers, one right after another, for the same targets in the same order."""
+    """One case against the servers, one right after another, for the same targets in the same order."""
 
     def run(server: Server, url: str) -> Run:
         return run_of(run_wrk(server.url, url, targets, seconds=seconds, seed=seed))
@@ -122,6 +126,7 @@ def _measure_round(servers: Servers, case: Case, targets: Path, seconds: int, *,
         bare=run(servers.bare, f"/{case.name}{url}"),
         upspace=run(servers.upspace, url),
         peer=run(servers.peer, url),
+        datasette=run(servers.datasette, servers.rows + case.datasette),
     )
 
 

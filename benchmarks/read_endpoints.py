@@ -11,7 +11,7 @@ from pathlib import Path
 from command import at_least, ending_politely
 from dataset import FOLDER
 from measure import Plan, measure
-from report import PAGE, RESULTS, write_page
+from report import READS, write_page
 from results import write_json
 
 from upspace.data.community import Community
@@ -28,7 +28,8 @@ def main() -> None:
     with ending_politely(parser.prog):
         results = measure(plan)
     write_json(results, given.results)
-    write_page(results, given.page)
+    if given.results == READS:
+        write_page()
 
 
 def read_plan(given: argparse.Namespace) -> Plan:
@@ -45,7 +46,7 @@ def read_plan(given: argparse.Namespace) -> Plan:
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = argparse.ArgumentParser(
-        description="Measure requests/s and latency of the six read endpoints: upspace, the bare limit, a peer.",
+        description="Measure requests/s and latency of the six read endpoints: upspace, the bare limit, peers.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     number = at_least(1)
@@ -56,8 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--relations", type=number, default=3_000_000, metavar="N", help="relations of the dataset")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="another number, another dataset")
     parser.add_argument("--data", type=Path, default=FOLDER, metavar="FOLDER", help="where the dataset is kept")
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE", help="where the figures go, as JSON")
-    parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE", help="where the page for people goes")
+    parser.add_argument("--results", type=Path, default=READS, metavar="FILE", help="where the figures go, as JSON")
     return parser
 
 

@@ -22,11 +22,12 @@ class Run(Struct, frozen=True):
 
 
 class Round(Struct, frozen=True):
-    """The runs against the three servers, one right after another."""
+    """The runs against the servers, one right after another."""
 
     bare: Run
     upspace: Run
     peer: Run
+    datasette: Run
 
 
 class Ratio(Struct, frozen=True):
@@ -46,10 +47,12 @@ class Summary(Struct, frozen=True):
     bare_requests_per_s: float
     upspace_requests_per_s: float
     peer_requests_per_s: float
+    datasette_requests_per_s: float
     upspace_p50_ms: float
     upspace_p99_ms: float
     to_bare: Ratio
     to_peer: Ratio
+    to_datasette: Ratio
     errors: dict[str, int]
 
 
@@ -58,6 +61,7 @@ class CaseResult(Struct, frozen=True, kw_only=True):
 
     `targets` is how many accounts were drawn from, `reply_bytes` the mean body of upspace's replies.
     `sampled` replies were compared with the peer's before the load; after it, `failed_after` of them failed.
+    `peer_goal` is that of either peer.
     """
 
     case: Case
@@ -144,10 +148,12 @@ def summarize(rounds: list[Round]) -> Summary:
         bare_requests_per_s=median(of.bare.requests_per_s for of in rounds),
         upspace_requests_per_s=median(of.upspace.requests_per_s for of in rounds),
         peer_requests_per_s=median(of.peer.requests_per_s for of in rounds),
+        datasette_requests_per_s=median(of.datasette.requests_per_s for of in rounds),
         upspace_p50_ms=middle.upspace.p50_ms,
         upspace_p99_ms=middle.upspace.p99_ms,
         to_bare=ratio_of([of.upspace.requests_per_s / of.bare.requests_per_s for of in rounds]),
         to_peer=ratio_of([of.upspace.requests_per_s / of.peer.requests_per_s for of in rounds]),
+        to_datasette=ratio_of([of.upspace.requests_per_s / of.datasette.requests_per_s for of in rounds]),
         errors={name: sum(errors_of(getattr(of, name)) for of in rounds) for name in Round.__struct_fields__},
     )
 

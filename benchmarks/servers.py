@@ -95,6 +95,15 @@ def peer_server(database: str, public_url: str) -> Iterator[Server]:
         yield server
 
 
+@contextmanager
+def datasette_server(database: Path) -> Iterator[Server]:
+    """Datasette as it is installed, over the same file."""
+    port = free_port()
+    command = [sys.executable, "-m", "datasette", "serve", str(database), "--port", str(port)]
+    with _running("datasette", command, port, probe="/-/versions.json") as server:
+        yield server
+
+
 def store_variable(store: str) -> dict[str, str]:
     """The environment that names a store; command lines, which everyone may read, shall not hold a password."""
     return {"UPSPACE_STORE": store}

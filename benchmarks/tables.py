@@ -1,8 +1,8 @@
 """Tables in Markdown, and figures as they stand in them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from results import Ratio
+from results import Machine, Ratio
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> str:
@@ -20,3 +20,12 @@ def against_goal(ratio: Ratio, goal: float, digits: int) -> str:
 def spread(ratio: Ratio, digits: int) -> str:
     """From the lowest to the highest."""
     return f"{ratio.lowest:.{digits}f} to {ratio.highest:.{digits}f}"
+
+
+def measured_on(date: str, machine: Machine, versions: Mapping[str, str]) -> str:
+    """When, where and with what figures were measured."""
+    shown = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return (
+        f"Measured on {date} on {machine.cpu}, {machine.cores} cores, {machine.memory_gb:g} GB, {machine.system}, load"
+        f" average of the minute before {machine.load_before:g}; {shown}."
+    )

@@ -1,0 +1,1 @@
+"""Loading a large community from files, and what the database programs take for the same rows."""

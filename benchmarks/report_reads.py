@@ -1,0 +1,158 @@
+"""The part of the page about the read endpoints."""
+
+from collections.abc import Sequence
+
+from results import CaseResult, Results
+from tables import against_goal, measured_on, spread, table
+
+_METHOD = """\
+All servers answer from the same rows and run at the same time, but only one is asked at a time: the others are idle.
+The load is wrk with {connections} connections and {threads} thread, on the same machine. A round goes through the
+endpoints and asks the servers one right after another, for the same random accounts in the same order.
+
+- Rounds: {rounds}, and one before them that is not counted
+- Length of a run: {seconds} s, {warm_up} s in the round that is not counted
+
+The ratios are taken within each round, and the table has their median: a shared machine may change its speed
+from one minute to the next, which changes requests/s far more than ratios. Requests/s are medians of their own,
+so their quotient need not be the ratio. Latencies are those of the round with the median requests/s of upspace. As
+wrk sends the next request of a connection as soon as it has a reply, they are those of a server kept fully busy.
+
+- **Bare**: the limit. Granian over RSGI with the options of `upspace serve` (one worker, uvloop, no WebSocket), which
+  answers constant bytes, as many as upspace does on average. `benchmarks/bare_limit.py`
+- **upspace**: `upspace serve` with one worker and no other options.
+- **Peer**: FastAPI with SQLAlchemy's async ORM and aiosqlite over the same file, under uvicorn with one worker and
+  default options, its access log among them. It answers anonymous viewers only and leaves out credentials, JSONP
+  and profiles. `benchmarks/peer_fastapi.py`
+- **Datasette**: `datasette serve` over the same file with no options but the port, asked for JSON of the rows that the
+  reply is made of: the account's row, its counters, or a page of 20 by time. It gives one row where card needs three,
+  and the numbers of the accounts of a list where upspace gives the accounts, so it is asked for less. `cases.py`
+
+Before the load, {sampled} replies of upspace for each endpoint (one for the most followed account) are compared with
+the peer's, and have to be equal value by value. After it, the same requests have to be answered with code 0.
+
+The dataset is the synthetic community of seed {seed}: {accounts:,} accounts that are not deleted,
+{relations:,} relations; the most followed account has {most:,} followers. Which accounts were asked for:
+"""
+
+
+def render_reads(results: Results) -> list[str]:
+    """The part of the page as paragraphs of Markdown."""
+    return [
+        "## Reads",
+        f"{_verdict(results)}",
+        "![Requests a second of each server](benchmarks/reads.svg)",
+        _main_table(results.cases),
+        _memory(results),
+        _errors(results.cases),
+        _method(results),
+        table(
+            ("endpoint", "accounts asked for", "how many"),
+            ((of.case.label(), of.case.targets.value, f"{of.targets:,}") for of in results.cases),
+            texts=2,
+        ),
+        "Lowest and highest ratio of all rounds:",
+        table(
+            ("endpoint", "upspace / bare", "upspace / FastAPI", "upspace / Datasette"),
+            (
+                (
+                    of.case.label(),
+                    spread(of.summary.to_bare, 2),
+                    spread(of.summary.to_peer, 1),
+                    spread(of.summary.to_datasette, 1),
+                )
+                for of in results.cases
+            ),
+        ),
+        measured_on(results.date, results.machine, results.versions),
+    ]
+
+
+def _verdict(results: Results) -> str:
+    missed = [
+        f"{of.case.label()}: {ratio.median:.{digits}f} {of_what}, goal {goal:g}"
+        for of in results.cases
+        for ratio, goal, of_what, digits in (
+            (of.summary.to_bare, of.case.bare_goal, "of the bare limit", 2),
+            (of.summary.to_peer, of.peer_goal, "times FastAPI", 1),
+            (of.summary.to_datasette, of.peer_goal, "times Datasette", 1),
+        )
+        if ratio.median < goal
+    ]
+    rss = results.memory["upspace"].rss_mb
+    if rss >= results.memory_goal_mb:
+        missed.append(f"memory of the worker: {rss:.0f} MB, goal less than {results.memory_goal_mb:.0f} MB")
+    goals = 3 * len(results.cases) + 1
+    head = f"{goals - len(missed)} of {goals} goals are met"
+    if not missed:
+        return head + "."
+    return head + "; not met:\n\n" + "\n".join(f"- {line}" for line in missed)
+
+
+def _main_table(cases: Sequence[CaseResult]) -> str:
+    head = (
+        "endpoint",
+        "reply, bytes",
+        "bare, req/s",
+        "upspace, req/s",
+        "FastAPI, req/s",
+        "Datasette, req/s",
+        "upspace p50 / p99, ms",
+        "of bare (goal)",
+        "times FastAPI (goal)",
+        "times Datasette (goal)",
+    )
+    return table(
+        head,
+        (
+            (
+                of.case.label(),
+                f"{of.reply_bytes:,}",
+                f"{of.summary.bare_requests_per_s:,.0f}",
+                f"{of.summary.upspace_requests_per_s:,.0f}",
+                f"{of.summary.peer_requests_per_s:,.0f}",
+                f"{of.summary.datasette_requests_per_s:,.0f}",
+                f"{of.summary.upspace_p50_ms:.2f} / {of.summary.upspace_p99_ms:.2f}",
+                against_goal(of.summary.to_bare, of.case.bare_goal, 2),
+                against_goal(of.summary.to_peer, of.peer_goal, 1),
+                against_goal(of.summary.to_datasette, of.peer_goal, 1),
+            )
+            for of in cases
+        ),
+    )
+
+
+def _memory(results: Results) -> str:
+    used = results.memory["upspace"]
+    met = "met" if used.rss_mb < results.memory_goal_mb else "not met"
+    others = ", ".join(f"{name} {of.rss_mb:.0f} MB" for name, of in results.memory.items() if name != "upspace")
+    return (
+        f"Memory of the upspace worker after the load: {used.rss_mb:.0f} MB resident "
+        f"(goal: less than {results.memory_goal_mb:.0f} MB, {met}), "
+        f"{used.pss_mb:.0f} MB when shared pages are counted in part (PSS). Resident memory of the others: {others}."
+    )
+
+
+def _errors(cases: Sequence[CaseResult]) -> str:
+    totals = {name: sum(of.summary.errors[name] for of in cases) for name in cases[0].summary.errors}
+    counted = ", ".join(f"{name} {total}" for name, total in totals.items())
+    failed, sampled = sum(of.failed_after for of in cases), sum(of.sampled for of in cases)
+    return (
+        f"Errors under load (HTTP status, sockets, timeouts): {counted}. "
+        f"Replies sampled after the load that were not code 0: {failed} of {sampled}."
+    )
+
+
+def _method(results: Results) -> str:
+    return _METHOD.format(
+        connections=results.method.connections,
+        threads=results.method.threads,
+        seconds=results.method.seconds,
+        rounds=results.method.rounds,
+        warm_up=results.method.warm_up_seconds,
+        sampled=max(of.sampled for of in results.cases),
+        seed=results.dataset.seed,
+        accounts=results.dataset.accounts,
+        relations=results.dataset.relations,
+        most=results.dataset.most_followers,
+    )
