@@ -200,8 +200,7 @@ async def _leave_all(url: str, viewers: Sequence[int]) -> None:
 
     async def leave_all(mid: int) -> None:
         followed = (await store.followings(mid, Window(0, _FOLLOWED_MAX))).mids
-        if followed:
-            await store.change_relations(mid, followed, leave)
+        await store.change_relations(mid, followed, leave)
 
     store = await open_store(url)
     try:

@@ -49,7 +49,7 @@ def measure(plan: Plan) -> Results:
     Raises LoadError, ServerError, DisagreementError, CommunityMismatchError or StoreError.
     """
     began = datetime.now(UTC).date().isoformat()
-    versions = find_versions(require_wrk())
+    versions = find_versions(require_wrk(), "datasette")
     machine = look_at_machine()
     store = build_dataset(plan.folder, plan.community)
     targets = find_targets(store)

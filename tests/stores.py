@@ -2,13 +2,17 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from itertools import count
 from pathlib import Path
+from typing import Any, TypeVar
 
 from postgres_server import PostgresServer
 
-from upspace.store import migrate_store
+from upspace.store import migrate_store, open_store
+from upspace.store.interface import Finding, Store
+
+T = TypeVar("T")
 
 ENGINES = ("sqlite", "postgresql")
 
@@ -39,3 +43,30 @@ class Stores:
             shutil.rmtree(Path(url.removeprefix(_SQLITE)).parent)
         elif url.startswith("postgresql:"):
             self._server().drop(url)
+
+
+def within(work: Coroutine[Any, Any, T]) -> T:
+    """What it returns, run in an event loop of its own."""
+    return asyncio.run(work)
+
+
+def asked(url: str, ask: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
+    """What a store answers."""
+
+    async def run() -> T:
+        store = await open_store(url)
+        try:
+            return await ask(store)
+        finally:
+            await store.close()
+
+    return within(run())
+
+
+def findings(url: str) -> list[Finding]:
+    """What a check of a store finds."""
+
+    async def check(store: Store) -> list[Finding]:
+        return [step async for step in store.check(repair=False) if isinstance(step, Finding)]
+
+    return asked(url, check)

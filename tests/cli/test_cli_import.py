@@ -2,10 +2,12 @@
 
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -138,6 +140,28 @@ def test_rows_that_are_rejected_are_counted_and_the_file_says_why(upspace: Upspa
     strict = upspace("import", "--store", new, *options, "--strict")
     assert (strict.code, strict.out) == (1, "")
     assert strict.err == f"upspace: {users}, line 4: mid: 'z' is not a whole number\n"
+
+
+def test_progress_is_shown_on_a_terminal_and_only_on_stderr(new: str, tmp_path: Path) -> None:
+    path = edges(tmp_path / "e.txt", 300, 2_000)
+    terminal, stderr = pty.openpty()
+    termios.tcsetwinsize(stderr, (24, 120))
+    ran = subprocess.run(
+        command_line("import", "--store", new, "--relations", str(path)),
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env=environment(),
+        timeout=DEADLINE_S,
+        check=True,
+    )
+    os.close(stderr)
+    shown = os.read(terminal, 100_000).decode()
+    os.close(terminal)
+    # A bar for the file, one for each thing that is sorted, and one for all that is written.
+    assert shown.count("\n") == 4
+    assert "reading e.txt: 100%" in shown
+    assert "writing follower: 100%" in shown
+    assert ran.stdout.count(b"\n") == 1
 
 
 @pytest.mark.parametrize(

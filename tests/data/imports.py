@@ -1,20 +1,18 @@
 """Importing into a store and looking at what came of it, past the store."""
 
-import asyncio
 import csv
 import os
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+
+from stores import within
 
 from upspace.data.formats import Format
 from upspace.data.importing.mapping import Names
 from upspace.data.importing.run import Files, Imported, Options, import_files
-from upspace.store import open_store, read_store
-from upspace.store.interface import Store
+from upspace.store import read_store
 from upspace.store.tables import TABLES
-
-T = TypeVar("T")
 
 MTIME = 1_600_000_000
 """When the files of `written` were last changed."""
@@ -37,10 +35,6 @@ class Silent:
 
     def say(self, line: str) -> None:
         self.said.append(line)
-
-
-def within(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(work)
 
 
 def written(path: Path, content: str | bytes) -> Path:
@@ -110,25 +104,3 @@ def dump(url: str) -> dict[str, list[Any]]:
             return {table.name: [row async for rows in source.batches(table) for row in rows] for table in TABLES}
 
     return within(read())
-
-
-def asked(url: str, ask: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
-    """What a store answers."""
-
-    async def run() -> T:
-        store = await open_store(url)
-        try:
-            return await ask(store)
-        finally:
-            await store.close()
-
-    return within(run())
-
-
-def findings(url: str) -> list[Any]:
-    """What a check of the store finds wrong."""
-
-    async def check(store: Store) -> list[Any]:
-        return [step async for step in store.check(repair=False) if hasattr(step, "kind")]
-
-    return asked(url, check)

@@ -10,8 +10,8 @@ from typing import Any
 import apsw
 import duckdb
 import pytest
-from imports import Importer, Silent, dump, within
-from stores import ENGINES, Stores
+from imports import Importer, Silent, dump
+from stores import ENGINES, Stores, within
 
 from upspace.data.community import Community, settle
 from upspace.data.exporting.run import export_files

@@ -14,8 +14,8 @@ import duckdb
 import msgspec
 import pytest
 import zstandard
-from imports import MTIME, NOTHING, Importer, Silent, aged, asked, dump, findings, within, written
-from stores import ENGINES, Stores
+from imports import MTIME, NOTHING, Importer, Silent, aged, dump, written
+from stores import ENGINES, Stores, asked, findings, within
 
 from upspace.data.formats import Format, FormatError
 from upspace.data.importing.run import Files, Options, StrictError, import_files

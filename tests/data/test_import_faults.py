@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 import zstandard
-from imports import NOTHING, Importer, Silent, dump, findings, within, written
+from imports import NOTHING, Importer, Silent, dump, written
+from stores import findings, within
 
 from upspace.data.formats import FormatError
 from upspace.data.importing.run import Files, Options, import_files
@@ -92,7 +93,6 @@ def test_every_fault_of_a_relation_is_told_with_its_line(sqlite: Importer) -> No
 
 
 def test_bytes_that_are_not_utf8_spoil_their_own_row_only(sqlite: Importer) -> None:
-    sqlite.rejects.unlink(missing_ok=True)
     path = written(sqlite.folder / "u.csv", b"mid,name,sign\n1,a,x\n2,\xff\xfe,x\n3,c,\xe4\xba\n4,d,x\n")
     done = sqlite(path)
     assert done.users == 2

@@ -6,8 +6,8 @@ from random import Random
 from typing import Any
 
 import pytest
-from imports import MTIME, Importer, asked, dump, findings
-from stores import ENGINES, Stores
+from imports import MTIME, Importer, dump
+from stores import ENGINES, Stores, asked, findings
 
 from upspace.data.importing.run import StrictError
 from upspace.model import Relation

@@ -1,14 +1,14 @@
 """A community with something of everything, and all that can be told of a store: its rows, and its answers."""
 
-import asyncio
-from collections.abc import Collection, Coroutine, Iterable
+from collections.abc import Collection, Iterable
 from random import Random
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 from raw_rows import Rows, raw, read_tables
 from store_damage import community
 from store_oracle import SPECIAL, WHISPER, follow, reported
+from stores import asked, within
 
 from upspace.model import (
     Account,
@@ -25,10 +25,8 @@ from upspace.model import (
     Window,
 )
 from upspace.store import open_store
-from upspace.store.interface import Finding, Store
+from upspace.store.interface import Store
 from upspace.store.tables import TABLES
-
-T = TypeVar("T")
 
 BIGGEST = 2**63 - 1
 NOW = 1_700_000_000
@@ -66,11 +64,6 @@ EXTREME = Profile(
     ),
     Upstat(BIGGEST, 1, BIGGEST, 2, 3),
 )
-
-
-def within(work: Coroutine[Any, Any, T]) -> T:
-    """What it returns, run in an event loop of its own."""
-    return asyncio.run(work)
 
 
 class Filled(NamedTuple):
@@ -150,19 +143,15 @@ NOTHING: dict[str, list[Any]] = {table.name: [] for table in TABLES}
 def answers(url: str, mids: Collection[int]) -> dict[str, Any]:
     """Every answer about these accounts, but for the numbers of changes, which are a store's own."""
 
-    async def ask() -> dict[str, Any]:
-        store = await open_store(url)
-        try:
-            return {
-                "accounts": await store.accounts(mids),
-                "tokens": await store.tokens(),
-                "marks": [await store.mark(name) for name in (*MARKS, "none")],
-                **{str(mid): [_unnumbered(found) for found in await _about(store, mid, mids)] for mid in mids},
-            }
-        finally:
-            await store.close()
+    async def ask(store: Store) -> dict[str, Any]:
+        return {
+            "accounts": await store.accounts(mids),
+            "tokens": await store.tokens(),
+            "marks": [await store.mark(name) for name in (*MARKS, "none")],
+            **{str(mid): [_unnumbered(found) for found in await _about(store, mid, mids)] for mid in mids},
+        }
 
-    return within(ask())
+    return asked(url, ask)
 
 
 async def _about(store: Store, mid: int, mids: Collection[int]) -> list[Any]:
@@ -199,16 +188,3 @@ async def _about(store: Store, mid: int, mids: Collection[int]) -> list[Any]:
 
 def _unnumbered(found: Any) -> Any:
     return replace(found, newest_change=0) if hasattr(found, "newest_change") else found
-
-
-def findings(url: str) -> list[Finding]:
-    """What a check finds."""
-
-    async def check() -> list[Finding]:
-        store = await open_store(url)
-        try:
-            return [step async for step in store.check(repair=False) if isinstance(step, Finding)]
-        finally:
-            await store.close()
-
-    return within(check())

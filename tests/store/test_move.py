@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moved import BIGGEST, EXTREME, NOTHING, answers, called, dump, fill, findings, within
+from moved import BIGGEST, EXTREME, NOTHING, answers, called, dump, fill
 from postgres_server import PostgresServer
 from raw_rows import execute, query
 from store_oracle import FOLLOWING, follow, profile
-from stores import ENGINES, Stores
+from stores import ENGINES, Stores, findings, within
 
 from upspace.model import Change, Pair, Relation, Token
 from upspace.store import move_store, open_store

@@ -33,12 +33,14 @@ from stores import Stores
 from upspace.model import (
     Account,
     AccountState,
+    Change,
     CounterMode,
     Counters,
     Figures,
     Listed,
     ListOwner,
     Page,
+    Pair,
     Profile,
     Relation,
     Standing,
@@ -521,6 +523,14 @@ def test_a_change_whose_rule_refuses_changes_nothing(store: Store, run: Run) -> 
     assert run(store.profile(1)) == profile(1)
     assert run(store.changed_accounts(0)) == changes
     assert run(store.change_account(1, lambda _: profile(1, "new"))) == profile(1, "new")
+
+
+def test_a_change_of_no_relations_is_done_at_once(store: Store, run: Run) -> None:
+    def never(pair: Pair) -> Change:
+        raise AssertionError(pair)
+
+    run(store.load([profile(1)], []))
+    assert run(store.change_relations(1, [], never)) == {}
 
 
 def test_a_deleted_account_cannot_be_changed(store: Store, run: Run) -> None:

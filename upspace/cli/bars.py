@@ -1,4 +1,4 @@
-"""Progress of what has several stages: a bar for each, and lines above it."""
+"""Progress of what has several stages: bars, and lines above them."""
 
 from types import TracebackType
 from typing import Any, Self
@@ -8,10 +8,13 @@ from tqdm import tqdm
 
 
 class Bars:
-    """Shows the stage under way, with rate and time left if it is known how much there is; only on a terminal."""
+    """Shows the stage under way, with rate and time left if it is known how much there is; only on a terminal.
+
+    Stages that are counted together, of one total, share a bar.
+    """
 
     def __init__(self) -> None:
-        self._what = ""
+        self._counted: tuple[str, int, str] | None = None
         self._bar: Any = None
 
     def __enter__(self) -> Self:
@@ -36,11 +39,12 @@ class Bars:
             click.echo(line, err=True)
 
     def _show(self, what: str, unit: str, done: int, total: int) -> None:
-        if what != self._what:
+        counted = (unit, total, "" if total else what)
+        if counted != self._counted:
             self._end()
-            self._bar = tqdm(desc=what, unit=unit, unit_scale=True, mininterval=0.2, disable=None)
-            self._what = what
-        self._bar.total = total or None
+            self._bar = tqdm(total=total or None, unit=unit, unit_scale=True, mininterval=0.2, disable=None)
+            self._counted = counted
+        self._bar.set_description(what, refresh=False)
         self._bar.update(done - self._bar.n)
 
     def _end(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from upspace.data.formats import Format
 from upspace.server.settings import ENVIRONMENT_PREFIX, Setting, all_settings
 from upspace.store import open_store
 from upspace.store.interface import Store, StoreError
@@ -58,6 +59,17 @@ def store_option(command: Command) -> Command:
         metavar="URL",
         help="where facts live: sqlite:///path (four slashes for an absolute path) or postgresql://user@host/database",
     )(command)
+
+
+def format_option(meaning: str) -> Callable[[Command], Command]:
+    """The option --format of commands that read or write files."""
+    return click.option(
+        "--format",
+        "file_format",
+        type=click.Choice([each.value for each in Format]),
+        callback=lambda context, parameter, value: value and Format(value),  # noqa: ARG005  # what click calls it with
+        help=meaning,
+    )
 
 
 def settings_options(*, store_required: bool) -> Callable[[Command], Command]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from upspace.cli.bars import Bars
-from upspace.cli.common import run_interruptibly, store_option
+from upspace.cli.common import format_option, run_interruptibly, store_option
 from upspace.cli.moving import say_tables
 from upspace.data.formats import Format, FormatError
 from upspace.store import sum_up_store
@@ -19,14 +19,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
 @store_option
 @click.option("--users", type=_FILE, metavar="FILE", help="where accounts are written")
 @click.option("--relations", type=_FILE, metavar="FILE", help="where relations are written")
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice([each.value for each in Format]),
-    help="what the files are to be, if their names do not say it by .csv, .jsonl, .parquet, or .txt for an edge list "
-    "(and .gz or .zst)",
+@format_option(
+    "what the files are to be, if their names do not say it by .csv, .tsv, .jsonl, .parquet, or .txt for an edge list "
+    "(and .gz or .zst)"
 )
-def export(store: str, users: Path | None, relations: Path | None, file_format: str | None) -> None:
+def export(store: str, users: Path | None, relations: Path | None, file_format: Format | None) -> None:
     """Write accounts and relations to CSV, JSON Lines or Parquet files, packed as their names end.
 
     Both files show the store as it is at the start, while others go on writing to it. `upspace import` makes an equal
@@ -39,9 +36,7 @@ def export(store: str, users: Path | None, relations: Path | None, file_format: 
         raise click.UsageError("what is to be exported? Say it with --users FILE or --relations FILE")
     try:
         with Bars() as bars:
-            done = run_interruptibly(
-                export_files(store, users, relations, Format(file_format) if file_format else None, bars.rows)
-            )
+            done = run_interruptibly(export_files(store, users, relations, file_format, bars.rows))
     except (FormatError, StoreError) as error:
         raise click.ClickException(str(error)) from error
     parts = zip(("users", "relations"), (users, relations), done, strict=True)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from upspace.cli.common import run_interruptibly, store_option
+from upspace.cli.bars import Bars
+from upspace.cli.common import format_option, run_interruptibly, store_option
 from upspace.data.formats import Format, FormatError
 from upspace.server.settings import ENVIRONMENT_PREFIX
 from upspace.store.interface import StoreError
@@ -22,12 +23,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @store_option
 @click.option("--users", type=_FILE, multiple=True, metavar="FILE", help="a file of accounts; may be given repeatedly")
 @click.option("--relations", type=_FILE, multiple=True, metavar="FILE", help="a file of relations; likewise")
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice([each.value for each in Format]),
-    help="what the files are, if their names do not say it by .csv, .tsv, .jsonl, .ndjson, .parquet, .txt or .edges "
-    "(and .gz or .zst, which is found out by itself)",
+@format_option(
+    "what the files are, if their names do not say it by .csv, .tsv, .jsonl, .ndjson, .parquet, .txt or .edges "
+    "(and .gz or .zst, which is found out by itself)"
 )
 @click.option(
     "--map",
@@ -58,7 +56,7 @@ def import_(
     store: str,
     users: Sequence[Path],
     relations: Sequence[Path],
-    file_format: str | None,
+    file_format: Format | None,
     names: Sequence[str],
     create_accounts: bool,
     rejects: Path,
@@ -83,7 +81,7 @@ def import_(
     if not users and not relations:
         raise click.UsageError("what is to be imported? Say it with --users FILE or --relations FILE")
     try:
-        files = Files(users, relations, Format(file_format) if file_format else None, Names(names))
+        files = Files(users, relations, file_format, Names(names))
         options = Options(rejects, memory_mb, strict, create_accounts, temporary_folder or _beside(store))
         done = run_interruptibly(_import(store, files, options))
     except (FormatError, StrictError, StagingError, StoreError) as error:
@@ -106,7 +104,6 @@ def _beside(store: str) -> Path | None:
 
 
 async def _import(store: str, files: "Files", options: "Options") -> "Imported":
-    from upspace.cli.bars import Bars
     from upspace.data.importing.run import import_files
 
     with Bars() as bars:

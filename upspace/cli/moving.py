@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import click
 
+from upspace.cli.bars import Bars
 from upspace.server.settings import ENVIRONMENT_PREFIX
 from upspace.store import move_store
 from upspace.store.interface import StoreError
@@ -56,14 +57,5 @@ def say_tables(tables: Sequence[Moved]) -> None:
 
 
 async def _move(source: str, target: str) -> list[Moved]:
-    from tqdm import tqdm
-
-    # No bar where there is no terminal.
-    with tqdm(desc="moving", unit=" rows", unit_scale=True, mininterval=0.2, disable=None) as bar:
-
-        def watch(what: str, done: int, total: int) -> None:
-            bar.set_description(what, refresh=False)
-            bar.total = total
-            bar.update(done - bar.n)
-
-        return await move_store(source, target, watch)
+    with Bars() as bars:
+        return await move_store(source, target, bars.rows)

@@ -19,7 +19,7 @@ from upspace.wire.codes import (
     MID_MAX,
     RE_SRC_MAX,
 )
-from upspace.wire.record import AccountRecord, CountersRecord, StatisticsRecord
+from upspace.wire.record import AccountRecord, CountersRecord, Decorations, StatisticsRecord
 
 
 class Form(Enum):
@@ -62,6 +62,15 @@ _ATTRIBUTES = {
     str(ATTRIBUTE_MUTUAL): ATTRIBUTE_FOLLOWING,
     str(ATTRIBUTE_BLACK): ATTRIBUTE_BLACK,
 }
+
+STATE_TEXTS = {state: text for text, state in _STATES.items()}
+MODE_TEXTS = {mode: text for text, mode in _MODES.items()}
+"""What stands in a file for a state, and for a mode of counters."""
+
+COUNTERS = frozenset(CountersRecord.__struct_fields__)
+STATISTICS = frozenset(StatisticsRecord.__struct_fields__)
+DECORATIONS = frozenset(Decorations.__struct_fields__)
+"""The columns, and in JSON the members, that an account's record keeps in an object of their own, or beside others."""
 
 _TYPES: dict[str, Any] = {
     field.name: field.type

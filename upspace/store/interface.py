@@ -219,7 +219,7 @@ class Store(Protocol):
 
         What `decide` raises for a pair leaves that pair as it is and is returned under its mid. Lists, groups,
         mutual states and counters of both sides change with a pair, or nothing does. Raises AccountDeletedError if
-        the owner is gone. Contract: 5.1, 8.1, 8.2.
+        the owner is gone and there are others. Contract: 5.1, 8.1, 8.2.
         """
         ...
 

@@ -5,18 +5,13 @@ from contextlib import aclosing
 
 import msgspec
 
-from upspace.data.columns import USER_COLUMNS, named
+from upspace.data.columns import MODE_TEXTS, STATE_TEXTS, USER_COLUMNS
 from upspace.model import AccountState
 from upspace.store.interface import StoreError
 from upspace.store.moving import Source
-from upspace.store.tables import TABLES, Row
+from upspace.store.tables import BY_NAME, Row
 from upspace.wire.codes import ATTRIBUTE_MUTUAL
 
-_TABLES = {table.name: table for table in TABLES}
-_COLUMNS = named(USER_COLUMNS)
-_STATES, _MODES = (
-    {value: text for text, value in _COLUMNS[name].choices.items()} for name in ("state", "counter_mode")
-)
 # What is left of a deleted account is its mid and its state.
 _EMPTY = [None] * (len(USER_COLUMNS) - 3)
 _encode = msgspec.json.Encoder().encode
@@ -24,18 +19,18 @@ _encode = msgspec.json.Encoder().encode
 
 async def count_users(source: Source) -> int:
     """How many rows of users there are."""
-    return await source.count(_TABLES["standing"])
+    return await source.count(BY_NAME["standing"])
 
 
 async def count_relations(source: Source) -> int:
     """How many rows of relations there are."""
-    return await source.count(_TABLES["relation"])
+    return await source.count(BY_NAME["relation"])
 
 
 async def user_rows(source: Source) -> AsyncGenerator[list[Row], None]:
     """The accounts by mid, in the order of USER_COLUMNS. Raises StoreError if some facts of one are missing."""
     async with (
-        aclosing(source.batches(_TABLES["standing"])) as standings,
+        aclosing(source.batches(BY_NAME["standing"])) as standings,
         aclosing(_one_by_one(source, "account")) as accounts,
         aclosing(_one_by_one(source, "upstat")) as upstats,
         aclosing(_one_by_one(source, "own_group")) as own_groups,
@@ -48,7 +43,7 @@ async def user_rows(source: Source) -> AsyncGenerator[list[Row], None]:
                 if group is not None and group[0] < mid:
                     raise _unfit("own_group", group[0])
                 if state == AccountState.DELETED:
-                    rows.append((mid, None, _STATES[state], *_EMPTY))
+                    rows.append((mid, None, STATE_TEXTS[state], *_EMPTY))
                     continue
                 account = _of(mid, await anext(accounts, None), "account")
                 upstat = _of(mid, await anext(upstats, None), "upstat")
@@ -59,7 +54,7 @@ async def user_rows(source: Source) -> AsyncGenerator[list[Row], None]:
                 name, *seen, official, vip, decorations = account[1:]
                 rows.append(
                     (
-                        *(mid, name, _STATES[state], *seen, official, vip, *flags, _MODES[mode]),
+                        *(mid, name, STATE_TEXTS[state], *seen, official, vip, *flags, MODE_TEXTS[mode]),
                         *(following, whisper, black, follower, *upstat[1:]),
                         *(decorations, _encode(groups).decode() if groups else None),
                     )
@@ -76,7 +71,7 @@ async def relation_rows(source: Source) -> AsyncGenerator[list[Row], None]:
     Raises StoreError if somebody is in a group without a relation.
     """
     async with (
-        aclosing(source.batches(_TABLES["relation"])) as relations,
+        aclosing(source.batches(BY_NAME["relation"])) as relations,
         aclosing(_one_by_one(source, "grouped")) as places,
     ):
         place = await anext(places, None)
@@ -97,7 +92,7 @@ async def relation_rows(source: Source) -> AsyncGenerator[list[Row], None]:
 
 
 async def _one_by_one(source: Source, name: str) -> AsyncGenerator[Row, None]:
-    async with aclosing(source.batches(_TABLES[name])) as batches:
+    async with aclosing(source.batches(BY_NAME[name])) as batches:
         async for rows in batches:
             for row in rows:
                 yield row

@@ -1,6 +1,5 @@
 """From a store to files."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -51,6 +50,4 @@ async def _pass(
             write(rows)
             done += len(rows)
             watch(what, done, total)
-            # An interruption is noticed only where something is waited for.
-            await asyncio.sleep(0)
     return done

@@ -2,7 +2,7 @@
 
 import gzip
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
@@ -14,7 +14,7 @@ import zstandard
 from upspace.data.columns import Column, Form
 from upspace.data.formats import Format, FormatError, Packing, packing_of
 from upspace.data.spool import literal, spooled, write_spool
-from upspace.store.tables import Row
+from upspace.store.tables import Row, converted_at
 from upspace.wire.codes import ATTRIBUTES_OF_FOLLOWS
 
 Write = Callable[[Sequence[Row]], None]
@@ -23,7 +23,7 @@ Write = Callable[[Sequence[Row]], None]
 Convert = Callable[[Any], Any]
 """Makes the value of a cell for a format out of one of the store."""
 
-_FLAGS = {False: "false", True: "true"}
+_FLAGS = {None: None, False: "false", True: "true"}
 _GZIP_LEVEL = 6
 # How many rows Parquet keeps together; DuckDB's own choice.
 _ROW_GROUP = 122_880
@@ -42,7 +42,7 @@ def sheet(path: Path, file_format: Format, columns: Sequence[Column], memory_mb:
                 yield write
         else:
             with _packed(partial, packing_of(path)) as file:
-                yield _TEXTS[file_format](file, columns, "\t" if ".tsv" in path.suffixes else ",")
+                yield _text(file, path, file_format, columns)
         partial.replace(path)
     except OSError as error:
         raise FormatError(f"{path}: {error.strerror or error}") from error
@@ -63,6 +63,16 @@ def _packed(path: Path, packing: Packing) -> IO[bytes]:
             return path.open("wb")
 
 
+def _text(file: IO[bytes], path: Path, file_format: Format, columns: Sequence[Column]) -> Write:
+    match file_format:
+        case Format.JSONL:
+            return _json_lines(file, columns)
+        case Format.EDGES:
+            return _edges(file, columns)
+        case _:
+            return _csv(file, columns, "\t" if ".tsv" in path.suffixes else ",")
+
+
 def _csv(file: IO[bytes], columns: Sequence[Column], delimiter: str) -> Write:
     """The standard library's writer leaves a carriage return unquoted, at which readers end the row."""
     conversions = _conversions(columns, {Form.JSON: _json_text}, flag=_FLAGS.__getitem__)
@@ -75,27 +85,27 @@ def _csv(file: IO[bytes], columns: Sequence[Column], delimiter: str) -> Write:
         return '"' + text.replace('"', '""') + '"' if needs_quotes(text) else text
 
     def write(rows: Sequence[Row]) -> None:
-        lines = [delimiter.join(map(cell, row)) for row in _converted(rows, conversions)]
+        lines = [delimiter.join(map(cell, row)) for row in converted_at(rows, conversions)]
         file.write("".join(f"{line}\n" for line in lines).encode())
 
     file.write((delimiter.join(column.name for column in columns) + "\n").encode())
     return write
 
 
-def _json_lines(file: IO[bytes], columns: Sequence[Column], delimiter: str) -> Write:  # noqa: ARG001  # one shape for all
+def _json_lines(file: IO[bytes], columns: Sequence[Column]) -> Write:
     encode = msgspec.json.Encoder().encode
     names = [column.name for column in columns]
     conversions = _conversions(columns, {Form.JSON: _json_value})
 
     def write(rows: Sequence[Row]) -> None:
-        for row in _converted(rows, conversions):
+        for row in converted_at(rows, conversions):
             given = {name: value for name, value in zip(names, row, strict=True) if value is not None}
             file.write(encode(given) + b"\n")
 
     return write
 
 
-def _edges(file: IO[bytes], columns: Sequence[Column], delimiter: str) -> Write:  # noqa: ARG001  # one shape for all
+def _edges(file: IO[bytes], columns: Sequence[Column]) -> Write:
     """Only open follows: an edge list says nothing of other relations."""
     places = [[column.name for column in columns].index(name) for name in ("mid", "fid", "mtime", "attribute")]
 
@@ -111,13 +121,6 @@ def _edges(file: IO[bytes], columns: Sequence[Column], delimiter: str) -> Write:
     return write
 
 
-_TEXTS: dict[Format, Callable[[IO[bytes], Sequence[Column], str], Write]] = {
-    Format.CSV: _csv,
-    Format.JSONL: _json_lines,
-    Format.EDGES: _edges,
-}
-
-
 @contextmanager
 def _parquet(path: Path, columns: Sequence[Column], memory_mb: int) -> Iterator[Write]:
     """Parquet is written as a whole from a file of text that lies beside it."""
@@ -126,7 +129,7 @@ def _parquet(path: Path, columns: Sequence[Column], memory_mb: int) -> Iterator[
     spool = path.with_suffix(".spool")
     try:
         with spool.open("w", encoding="utf-8", newline="") as file:
-            yield lambda rows: write_spool(file, _converted(rows, conversions))
+            yield lambda rows: write_spool(file, converted_at(rows, conversions))
         with duckdb.connect(config={"memory_limit": f"{memory_mb}MB", "preserve_insertion_order": True}) as db:
             db.execute("set enable_progress_bar = false")
             db.execute(
@@ -156,18 +159,9 @@ def _conversions(
     return found
 
 
-def _converted(rows: Sequence[Row], conversions: Mapping[int, Convert]) -> Iterable[Sequence[Any]]:
-    """The rows column by column: most of what has to be converted is not there at all."""
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
-    for place, convert in conversions.items():
-        if columns and any(value is not None for value in columns[place]):
-            columns[place] = [None if value is None else convert(value) for value in columns[place]]
-    return zip(*columns, strict=True)
-
-
-def _json_text(value: Any) -> str:
+def _json_text(value: Any) -> str | None:
     """JSON that the store keeps as a text, and groups."""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _json_value(value: Any) -> Any:

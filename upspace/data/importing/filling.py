@@ -40,4 +40,4 @@ class Prepared:
 
     async def highest_group_id(self) -> int:
         """The highest id of a group."""
-        return self._staging.named_value("highest_group_id")
+        return self._staging.value("select coalesce(max(id), 0) from group_id")

@@ -53,6 +53,3 @@ select owner, other, group_id from member
 select own_group.owner, group_id.id, name
 from own_group join group_id using (owner, given)
 order by own_group.owner, group_id.id
-
--- name: highest_group_id
-select coalesce(max(id), 0) from group_id

@@ -4,17 +4,16 @@ from typing import Any
 
 import msgspec
 
+from upspace.data.columns import DECORATIONS
 from upspace.records import profile_of
 from upspace.relations.groups import check_new_group, read_group_name
 from upspace.wire.codes import GROUP_SPECIAL
 from upspace.wire.errors import ContractError
 from upspace.wire.profiles import Quotas
-from upspace.wire.record import Decorations, decode_json, read_record
+from upspace.wire.record import decode_json, read_record
 
 GROUP_ID_MAX = 2**53
 """Ids of groups go on counting from the highest one, which must not be the last that there is."""
-
-_DECORATIONS = frozenset(Decorations.__struct_fields__)
 
 
 class CellError(Exception):
@@ -55,7 +54,7 @@ def _decorations(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CellError("decorations: not an object")
     for name in value:
-        if name not in _DECORATIONS:
+        if name not in DECORATIONS:
             raise CellError(f"decorations: there is none called {name!r}")
     return value
 

@@ -6,21 +6,16 @@ from typing import Any
 
 import msgspec
 
-from upspace.data.columns import named
+from upspace.data.columns import COUNTERS, DECORATIONS, STATISTICS, named
 from upspace.data.importing.blocks import Advance, read_blocks
 from upspace.data.importing.intake import Intake
 from upspace.data.importing.json_cells import CellError
 from upspace.data.importing.mapping import Names
 from upspace.data.importing.staging import USERS, Kind, Staging
-from upspace.wire.record import CountersRecord, Decorations, StatisticsRecord
 
 _decode = msgspec.json.Decoder().decode
-_DECORATIONS = frozenset(Decorations.__struct_fields__)
 # `upspace account show` prints these as objects of their own.
-_NESTED = {
-    "counters": frozenset(CountersRecord.__struct_fields__),
-    "statistics": frozenset(StatisticsRecord.__struct_fields__),
-}
+_NESTED = {"counters": COUNTERS, "statistics": STATISTICS}
 
 
 def read_json_lines(staging: Staging, kind: Kind, path: Path, names: Names, advance: Advance) -> list[str]:
@@ -66,12 +61,12 @@ def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises CellError for decorations that stand in two places.
     """
-    if not (record.keys() & _DECORATIONS or record.keys() & _NESTED.keys()):
+    if not (record.keys() & DECORATIONS or record.keys() & _NESTED.keys()):
         return dict(record)
     flat: dict[str, Any] = {}
     decorations: dict[str, Any] = {}
     for name, value in record.items():
-        if name in _DECORATIONS:
+        if name in DECORATIONS:
             decorations[name] = value
         elif name in _NESTED and isinstance(value, dict):
             flat |= {(inner if inner in _NESTED[name] else f"{name}.{inner}"): count for inner, count in value.items()}

@@ -1,4 +1,4 @@
-"""What was gathered goes into a store in use by the same writes as everybody's: in small groups, each at once.
+"""What was gathered goes into a store in use through the interface by which everybody writes, in small groups.
 
 An import that was interrupted is run again: what it did already it finds done.
 """
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from upspace.data.columns import USER_COLUMNS
+from upspace.data.columns import COUNTERS, DECORATIONS, MODE_TEXTS, STATE_TEXTS, STATISTICS, USER_COLUMNS
 from upspace.data.importing.staging import Staging
 from upspace.model import AccountState, Change, CounterMode, Group, Pair, Profile, Relation
 from upspace.records import profile_of, record_of
@@ -22,7 +22,7 @@ from upspace.store.moving import Watch
 from upspace.store.tables import Row
 from upspace.wire.codes import ATTRIBUTE_BLACK, ATTRIBUTE_FOLLOWING, ATTRIBUTE_MUTUAL, ATTRIBUTES_OF_FOLLOWS
 from upspace.wire.errors import BadRequestError
-from upspace.wire.record import CountersRecord, Decorations, Mode, State, StatisticsRecord, read_record
+from upspace.wire.record import read_record
 
 T = TypeVar("T")
 
@@ -31,10 +31,6 @@ _ACCOUNTS_AT_ONCE = 256
 # Whoever else writes waits for no more than these.
 _RELATIONS_AT_ONCE = 2_000
 
-_COUNTERS = frozenset(CountersRecord.__struct_fields__)
-_STATISTICS = frozenset(StatisticsRecord.__struct_fields__)
-_STATES = {AccountState.NORMAL: State.NORMAL, AccountState.SUSPENDED: State.SUSPENDED}
-_MODES = {CounterMode.DERIVED: Mode.DERIVED, CounterMode.REPORTED: Mode.REPORTED}
 _NAMES = [column.name for column in USER_COLUMNS]
 
 
@@ -135,24 +131,24 @@ def _changed(known: Profile | None, given: Mapping[str, Any]) -> Profile:
     """The account with everything as it is given, and the rest as it was."""
     record: dict[str, Any] = {} if known is None else msgspec.to_builtins(record_of(known))
     for name, value in given.items():
-        if name in _COUNTERS:
+        if name in COUNTERS:
             record.setdefault("counters", {})[name] = value
-        elif name in _STATISTICS:
+        elif name in STATISTICS:
             record.setdefault("statistics", {})[name] = value
         elif name == "state":
-            record[name] = _STATES[AccountState(value)]
+            record[name] = STATE_TEXTS[value]
         elif name == "counter_mode":
-            record[name] = _MODES[CounterMode(value)]
+            record[name] = MODE_TEXTS[value]
         elif name in ("official", "vip"):
             record.pop(name, None)
             record |= {name: msgspec.json.decode(value)} if value else {}
         elif name == "decorations":
-            record = {other: kept for other, kept in record.items() if other not in Decorations.__struct_fields__}
+            record = {other: kept for other, kept in record.items() if other not in DECORATIONS}
             record |= msgspec.json.decode(value) if value else {}
         elif name != "own_groups":
             record[name] = value
-    if "counter_mode" not in given and given.keys() & _COUNTERS:
-        record["counter_mode"] = Mode.REPORTED
+    if "counter_mode" not in given and given.keys() & COUNTERS:
+        record["counter_mode"] = MODE_TEXTS[CounterMode.REPORTED]
     return profile_of(read_record(record))
 
 
@@ -259,8 +255,9 @@ def _decided(pair: Pair, wanted: _Wanted) -> Change:
         if pair.target.state is AccountState.DELETED:
             raise RefusedError(f"account {pair.fid} is deleted")
     attribute = old.attribute if wanted.attribute is None else wanted.attribute
-    is_mutual = attribute in ATTRIBUTES_OF_FOLLOWS and _follows(backward)
-    if backward is not None and _follows(backward):
+    is_mutual = False
+    if backward is not None and backward.attribute in ATTRIBUTES_OF_FOLLOWS:
+        is_mutual = attribute in ATTRIBUTES_OF_FOLLOWS
         backward = replace(backward, attribute=ATTRIBUTE_MUTUAL if is_mutual else ATTRIBUTE_FOLLOWING)
     forward = replace(
         old,
@@ -270,10 +267,6 @@ def _decided(pair: Pair, wanted: _Wanted) -> Change:
         groups=_groups(old, attribute, wanted.groups),
     )
     return Change(forward, backward)
-
-
-def _follows(relation: Relation | None) -> bool:
-    return relation is not None and relation.attribute in ATTRIBUTES_OF_FOLLOWS
 
 
 def _groups(old: Relation, attribute: int, given: list[int] | None) -> tuple[int, ...]:

@@ -129,7 +129,8 @@ from (
         lead(mid) over () as mid_after, lead(fid) over () as fid_after, lead(attribute) over () as attribute_after
     from (
         select
-            source, mid, fid, coalesce(attribute, 2) as attribute, attribute is not null as is_given, mtime, re_src, groups, other_deleted,
+            source, mid, fid, coalesce(attribute, 2) as attribute, attribute is not null as is_given,
+            mtime, re_src, groups, other_deleted,
             lag(mid) over () as mid_above, lag(fid) over () as fid_above
         from pair_sorted where fault is null
     )

@@ -20,7 +20,7 @@ from upspace.data.importing.text_tables import read_csv, read_edges
 from upspace.store import fill_store, make_store, open_store, read_store
 from upspace.store.interface import Store
 from upspace.store.moving import Watch
-from upspace.store.tables import TABLES
+from upspace.store.tables import BY_NAME
 
 
 class Progress(Protocol):
@@ -164,7 +164,7 @@ async def _resolve_and_write(url: str, area: Staging, options: Options, watch: W
 
 
 async def _is_empty(url: str) -> bool:
-    async with read_store(url) as source, aclosing(source.batches(TABLES[0])) as batches:
+    async with read_store(url) as source, aclosing(source.batches(BY_NAME["standing"])) as batches:
         async for _ in batches:
             return False
     return True
@@ -207,15 +207,14 @@ def _rejects_written(area: Staging, path: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(Reject._fields)
-            found = False
-            for reject in area.rejects():
-                writer.writerow(reject)
-                found = True
-            file.flush()
-            if found:
-                partial.replace(path)
-            else:
-                partial.unlink()
-                path.unlink(missing_ok=True)
+            try:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(Reject._fields)
+                writer.writerows(area.rejects())
+                file.flush()
+                if area.count("reject"):
+                    partial.replace(path)
+                else:
+                    path.unlink(missing_ok=True)
+            finally:
+                partial.unlink(missing_ok=True)

@@ -35,7 +35,7 @@ _LINE_BITS = 40
 _INTERRUPTED = ("Query interrupted", "KeyboardInterrupt")
 # What Python, the libraries and the store's own cache need beside DuckDB.
 _OTHERS_MB = 300
-# DuckDB cannot sort with less for each of its threads.
+# What DuckDB's documentation asks for, for each of its threads.
 _THREAD_MB = 125
 MEMORY_MIN_MB = 500
 _ROWS_AT_ONCE = 5_000
@@ -123,10 +123,6 @@ class Staging:
         """How many rows a table has."""
         return self.value(f"select count(*) from {table}")  # noqa: S608  # names of ours
 
-    def named_value(self, query: str) -> int:
-        """The number that such a query gives."""
-        return self.value(QUERIES[query])
-
     def value(self, query: str) -> int:
         """The number that a query gives."""
         (number,) = self.db.execute(query).fetchone() or (0,)
@@ -144,7 +140,7 @@ class Staging:
         with path.open("w", encoding="utf-8", newline="") as file:
             write_spool(file, rows)
         columns = spooled(path, dict(zip(names, types, strict=True)))
-        self.db.execute(f"insert into {table} ({', '.join(names)}) from {columns}")  # names of ours
+        self.db.execute(f"insert into {table} ({', '.join(names)}) from {columns}")
         path.unlink()
 
     def add_rejects(self, rejects: Iterable[tuple[int, str]]) -> None:

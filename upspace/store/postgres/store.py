@@ -203,6 +203,8 @@ class PostgresStore:
     # Writes
 
     async def change_relations(self, owner: int, others: Sequence[int], decide: DecidePair) -> dict[int, Exception]:
+        if not others:
+            return {}
         reads_primary.set(True)
         return await self._writer.change(owner, others, decide)
 

@@ -203,6 +203,8 @@ class SqliteStore:
         return dict(self._rows("group_counts", (owner,)))
 
     async def change_relations(self, owner: int, others: Sequence[int], decide: DecidePair) -> dict[int, Exception]:
+        if not others:
+            return {}
         refused: dict[int, Exception] = await self._writer.run(PairsJob(owner, others, decide))
         return refused
 
