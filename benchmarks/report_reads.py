@@ -21,7 +21,7 @@ wrk sends the next request of a connection as soon as it has a reply, they are t
 - **Bare**: the limit. Granian over RSGI with the options of `upspace serve` (one worker, uvloop, no WebSocket), which
   answers constant bytes, as many as upspace does on average. `benchmarks/bare_limit.py`
 - **upspace**: `upspace serve` with one worker and no other options.
-- **Peer**: FastAPI with SQLAlchemy's async ORM and aiosqlite over the same file, under uvicorn with one worker and
+- **FastAPI**: FastAPI with SQLAlchemy's async ORM and aiosqlite over the same file, under uvicorn with one worker and
   default options, its access log among them. It answers anonymous viewers only and leaves out credentials, JSONP
   and profiles. `benchmarks/peer_fastapi.py`
 - **Datasette**: `datasette serve` over the same file with no options but the port, asked for JSON of the rows that the
@@ -29,7 +29,7 @@ wrk sends the next request of a connection as soon as it has a reply, they are t
   and the numbers of the accounts of a list where upspace gives the accounts, so it is asked for less. `cases.py`
 
 Before the load, {sampled} replies of upspace for each endpoint (one for the most followed account) are compared with
-the peer's, and have to be equal value by value. After it, the same requests have to be answered with code 0.
+FastAPI's, and have to be equal value by value. After it, the same requests have to be answered with code 0.
 
 The dataset is the synthetic community of seed {seed}: {accounts:,} accounts that are not deleted,
 {relations:,} relations; the most followed account has {most:,} followers. Which accounts were asked for:
