@@ -129,7 +129,7 @@ def serving(folder: Path, *arguments: str, env: Mapping[str, str] | None = None)
 
 
 @pytest.fixture
-def upspace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+def run_upspace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     """The command in this process: what it raises besides SystemExit would be a traceback, and fails the test."""
     from upspace.cli import main
 

@@ -26,9 +26,9 @@ FULL = {
 
 
 @pytest.fixture
-def run(upspace: Upspace, store_url: str) -> Upspace:
+def run(run_upspace: Upspace, store_url: str) -> Upspace:
     """The command on one store."""
-    return lambda *arguments, given=b"": upspace(*arguments, "--store", store_url, given=given)
+    return lambda *arguments, given=b"": run_upspace(*arguments, "--store", store_url, given=given)
 
 
 def ok(ran: Ran) -> Any:
@@ -67,9 +67,9 @@ def test_an_account_is_added_and_shown_with_every_value(run: Upspace, tmp_path: 
     assert added["counters"] == {"following": 0, "whisper": 0, "black": 0, "follower": 0}
 
 
-def test_what_is_shown_can_be_added_to_another_store(run: Upspace, upspace: Upspace, file_url: str) -> None:
+def test_what_is_shown_can_be_added_to_another_store(run: Upspace, run_upspace: Upspace, file_url: str) -> None:
     shown = ok(add(run, FULL))
-    again = upspace("account", "add", "-", "--store", file_url, given=json.dumps(shown).encode())
+    again = run_upspace("account", "add", "-", "--store", file_url, given=json.dumps(shown).encode())
     assert ok(again) == shown
 
 
@@ -244,7 +244,7 @@ def test_an_unknown_account_is_refused(run: Upspace) -> None:
         assert "5" in refused(run("account", *arguments))
 
 
-def test_a_store_that_is_not_there_is_refused_by_every_command(upspace: Upspace, tmp_path: Path) -> None:
+def test_a_store_that_is_not_there_is_refused_by_every_command(run_upspace: Upspace, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'missing.db'}"
     record = json.dumps(FULL).encode()
     for arguments in (
@@ -256,15 +256,15 @@ def test_a_store_that_is_not_there_is_refused_by_every_command(upspace: Upspace,
         ("token", "list"),
         ("token", "revoke", "--mid", "5"),
     ):
-        assert "upspace migrate" in refused(upspace(*arguments, "--store", url, given=record))
+        assert "upspace migrate" in refused(run_upspace(*arguments, "--store", url, given=record))
     assert not (tmp_path / "missing.db").exists()
 
 
-def test_migrate_makes_a_store_once(upspace: Upspace, tmp_path: Path) -> None:
+def test_migrate_makes_a_store_once(run_upspace: Upspace, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'new.db'}"
-    first, second = upspace("migrate", "--store", url), upspace("migrate", "--store", url)
+    first, second = run_upspace("migrate", "--store", url), run_upspace("migrate", "--store", url)
     assert (first.code, first.err, second.code, second.err) == (0, "", 0, "")
     assert "new" in first.out
     assert "up to date" in second.out
     for bad in ("sqlite://", "sqlite:///", "x", f"sqlite:///{tmp_path / 'no' / 'such' / 'folder.db'}"):
-        refused(upspace("migrate", "--store", bad))
+        refused(run_upspace("migrate", "--store", bad))

@@ -36,8 +36,8 @@ def execute(url: str, sql: str) -> None:
 
 
 @pytest.fixture
-def check(upspace: Upspace, community: str) -> Upspace:
-    return lambda *arguments: upspace("check", *arguments, "--store", community)
+def check(run_upspace: Upspace, community: str) -> Upspace:
+    return lambda *arguments: run_upspace("check", *arguments, "--store", community)
 
 
 CLEAN = Ran(0, f"accounts checked: {ACCOUNTS}; everything agrees\n", "")
@@ -47,8 +47,8 @@ def test_a_store_in_which_everything_agrees_ends_with_0(check: Upspace) -> None:
     assert check() == check("--repair") == CLEAN
 
 
-def test_an_empty_store_is_clean(upspace: Upspace, store_url: str) -> None:
-    assert upspace("check", "--store", store_url) == Ran(0, "accounts checked: 0; everything agrees\n", "")
+def test_an_empty_store_is_clean(run_upspace: Upspace, store_url: str) -> None:
+    assert run_upspace("check", "--store", store_url) == Ran(0, "accounts checked: 0; everything agrees\n", "")
 
 
 def test_what_is_wrong_is_a_line_and_ends_with_1_until_it_is_mended(check: Upspace, community: str) -> None:
@@ -65,7 +65,9 @@ def test_what_is_wrong_is_a_line_and_ends_with_1_until_it_is_mended(check: Upspa
     assert check() == CLEAN
 
 
-def test_what_needs_a_person_ends_with_1_also_after_a_repair(check: Upspace, community: str, upspace: Upspace) -> None:
+def test_what_needs_a_person_ends_with_1_also_after_a_repair(
+    check: Upspace, community: str, run_upspace: Upspace
+) -> None:
     execute(community, "delete from account where mid = 5; update standing set whisper = 7 where mid = 6")
     person = "needs a person: account 5 has lost its profile and cannot be seen: add it again with upspace account add"
     whisper = "account 6 has 7 as its counter whisper, but there are 0"
@@ -76,7 +78,7 @@ def test_what_needs_a_person_ends_with_1_also_after_a_repair(check: Upspace, com
     assert check("--repair") == Ran(1, f"{person}\nmended: {whisper}\n{last}", "")
     assert check("--repair") == check() == Ran(1, f"{person}\n{counted}1; for a person: 1\n", "")
     record = json.dumps({"mid": 5, "name": "again"}).encode()
-    assert upspace("account", "add", "-", "--store", community, given=record).code == 0
+    assert run_upspace("account", "add", "-", "--store", community, given=record).code == 0
     assert check() == CLEAN
 
 
@@ -127,17 +129,17 @@ def test_progress_is_shown_on_a_terminal_and_only_on_stderr(community: str) -> N
     assert ran.stdout.decode() == CLEAN.out
 
 
-def test_help_says_what_is_checked_and_mended(upspace: Upspace) -> None:
-    ran = upspace("check", "--help")
+def test_help_says_what_is_checked_and_mended(run_upspace: Upspace) -> None:
+    ran = run_upspace("check", "--help")
     assert (ran.code, ran.err) == (0, "")
     for word in ("--repair", "--store", "exit code", "counters", "followers", "needing a person"):
         assert word in " ".join(ran.out.split())
 
 
-def test_a_store_that_is_not_there_is_one_line(upspace: Upspace, tmp_path: Path) -> None:
+def test_a_store_that_is_not_there_is_one_line(run_upspace: Upspace, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/none.db"
     line = f"upspace: {url}: there is no such file: create it with upspace migrate --store {url}\n"
-    assert upspace("check", "--store", url) == upspace("check", "--repair", "--store", url) == Ran(1, "", line)
+    assert run_upspace("check", "--store", url) == run_upspace("check", "--repair", "--store", url) == Ran(1, "", line)
 
 
 def test_a_store_that_breaks_on_the_way_is_one_line(check: Upspace, community: str) -> None:

@@ -42,10 +42,10 @@ def test_the_commands_are_all_here() -> None:
     ("path", "command"), COMMANDS, ids=lambda value: " ".join(value) or "upspace" if isinstance(value, tuple) else ""
 )
 def test_help_tells_of_every_option_and_command(
-    upspace: Upspace, path: tuple[str, ...], command: click.Command
+    run_upspace: Upspace, path: tuple[str, ...], command: click.Command
 ) -> None:
     for flag in ("--help", "-h"):
-        ran = upspace(*path, flag)
+        ran = run_upspace(*path, flag)
         assert (ran.code, ran.err) == (0, "")
     words = ran.out.split()
     assert command.help
@@ -84,13 +84,13 @@ def test_every_option_that_is_a_setting_has_a_variable() -> None:
                 assert parameter.envvar == "UPSPACE_STORE", path
 
 
-def test_without_a_command_the_help_is_shown(upspace: Upspace) -> None:
+def test_without_a_command_the_help_is_shown(run_upspace: Upspace) -> None:
     for path in ((), ("account",), ("token",)):
-        assert upspace(*path).out == upspace(*path, "--help").out
+        assert run_upspace(*path).out == run_upspace(*path, "--help").out
 
 
-def test_the_version_is_printed(upspace: Upspace) -> None:
-    assert __version__ in upspace("--version").out
+def test_the_version_is_printed(run_upspace: Upspace) -> None:
+    assert __version__ in run_upspace("--version").out
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_the_version_is_printed(upspace: Upspace) -> None:
         *(("demo", "--workers", "0"), ("demo", "--profile", "x"), ("demo", "--store", "x")),
     ],
 )
-def test_bad_usage_is_one_line(upspace: Upspace, arguments: tuple[str, ...]) -> None:
-    ran = upspace(*arguments)
+def test_bad_usage_is_one_line(run_upspace: Upspace, arguments: tuple[str, ...]) -> None:
+    ran = run_upspace(*arguments)
     assert ran.code != 0
     assert ran.out == ""
     assert ran.err.startswith("upspace: ")

@@ -98,16 +98,16 @@ def people(folder: Path) -> tuple[Path, Path]:
     return users, relations
 
 
-def checksums(upspace: Upspace, url: str) -> list[tuple[str, str, str]]:
-    ran = upspace("checksum", "--store", url)
+def checksums(run_upspace: Upspace, url: str) -> list[tuple[str, str, str]]:
+    ran = run_upspace("checksum", "--store", url)
     assert (ran.code, ran.err) == (0, "")
     found: list[tuple[str, str, str]] = TABLE.findall(ran.out)
     assert len(found) == ran.out.count("\n")
     return found
 
 
-def test_a_network_comes_in_by_one_command(upspace: Upspace, new: str, tmp_path: Path) -> None:
-    ran = upspace("import", "--store", new, "--relations", str(edges(tmp_path / "edges.txt", 300, 2_000)))
+def test_a_network_comes_in_by_one_command(run_upspace: Upspace, new: str, tmp_path: Path) -> None:
+    ran = run_upspace("import", "--store", new, "--relations", str(edges(tmp_path / "edges.txt", 300, 2_000)))
     assert (ran.code, ran.err) == (0, "")
     made = re.fullmatch(
         rf"0 users and 2,000 relations are in {new} now, of 2,000 rows\. "
@@ -115,18 +115,20 @@ def test_a_network_comes_in_by_one_command(upspace: Upspace, new: str, tmp_path:
         ran.out,
     )
     assert made is not None, ran.out
-    rows = {name: int(count.replace(",", "")) for name, count, _ in checksums(upspace, new)}
+    rows = {name: int(count.replace(",", "")) for name, count, _ in checksums(run_upspace, new)}
     assert rows["standing"] == rows["account"] == rows["upstat"] == int(made[1])
     assert rows["relation"] == rows["follower"] == 2_000
-    assert upspace("check", "--store", new).code == 0
+    assert run_upspace("check", "--store", new).code == 0
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("upspace-import")] == []
 
 
-def test_rows_that_are_rejected_are_counted_and_the_file_says_why(upspace: Upspace, new: str, tmp_path: Path) -> None:
+def test_rows_that_are_rejected_are_counted_and_the_file_says_why(
+    run_upspace: Upspace, new: str, tmp_path: Path
+) -> None:
     users, rejects = tmp_path / "users.csv", tmp_path / "why.csv"
     users.write_text("id,nick,x\n1,a,\n2,,\nz,b,\n")
     options = ("--users", str(users), "--map", "id=mid", "--map", "users.nick=name", "--rejects", str(rejects))
-    ran = upspace("import", "--store", new, *options)
+    ran = run_upspace("import", "--store", new, *options)
     assert ran == Ran(
         0,
         f"1 users and 0 relations are in {new} now, of 3 rows.\n",
@@ -137,7 +139,7 @@ def test_rows_that_are_rejected_are_counted_and_the_file_says_why(upspace: Upspa
         f'{users},3,"name: it is missing, and account 2 is new"\n'
         f"{users},4,mid: 'z' is not a whole number\n"
     )
-    strict = upspace("import", "--store", new, *options, "--strict")
+    strict = run_upspace("import", "--store", new, *options, "--strict")
     assert (strict.code, strict.out) == (1, "")
     assert strict.err == f"upspace: {users}, line 4: mid: 'z' is not a whole number\n"
 
@@ -175,22 +177,22 @@ def test_progress_is_shown_on_a_terminal_and_only_on_stderr(new: str, tmp_path: 
         (["--users", "a.csv", "--memory-mb", "20"], "20 MB of memory are too few: 500 are needed"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(upspace: Upspace, new: str, arguments: list[str], message: str) -> None:
-    ran = upspace("import", "--store", new, *arguments)
+def test_what_cannot_be_done_is_one_line(run_upspace: Upspace, new: str, arguments: list[str], message: str) -> None:
+    ran = run_upspace("import", "--store", new, *arguments)
     assert ran.code != 0
     assert ran.out == ""
     assert ran.err.splitlines()[-1].startswith(f"upspace: {message}")
     assert not Path(new.removeprefix(SQLITE)).exists()
 
 
-def test_an_export_makes_an_equal_store(upspace: Upspace, new: str, target: str, tmp_path: Path) -> None:
-    assert upspace("import", "--store", new, "--relations", str(edges(tmp_path / "e.txt", 500, 3_000))).code == 0
+def test_an_export_makes_an_equal_store(run_upspace: Upspace, new: str, target: str, tmp_path: Path) -> None:
+    assert run_upspace("import", "--store", new, "--relations", str(edges(tmp_path / "e.txt", 500, 3_000))).code == 0
     users, relations = str(tmp_path / "users.parquet"), str(tmp_path / "relations.jsonl.zst")
-    ran = upspace("export", "--store", new, "--users", users, "--relations", relations)
-    counted = {name: count for name, count, _ in checksums(upspace, new)}
+    ran = run_upspace("export", "--store", new, "--users", users, "--relations", relations)
+    counted = {name: count for name, count, _ in checksums(run_upspace, new)}
     assert ran == Ran(0, f"{counted['standing']} users are in {users}, 3,000 relations are in {relations}\n", "")
-    assert upspace("import", "--store", target, "--users", users, "--relations", relations).code == 0
-    assert checksums(upspace, target) == checksums(upspace, new)
+    assert run_upspace("import", "--store", target, "--users", users, "--relations", relations).code == 0
+    assert checksums(run_upspace, target) == checksums(run_upspace, new)
 
 
 @pytest.mark.parametrize(
@@ -202,9 +204,9 @@ def test_an_export_makes_an_equal_store(upspace: Upspace, new: str, target: str,
     ],
 )
 def test_what_cannot_be_exported_is_one_line(
-    upspace: Upspace, file_url: str, arguments: list[str], message: str
+    run_upspace: Upspace, file_url: str, arguments: list[str], message: str
 ) -> None:
-    ran = upspace("export", "--store", file_url, *arguments)
+    ran = run_upspace("export", "--store", file_url, *arguments)
     assert ran.code != 0
     assert (ran.out, ran.err) == ("", f"upspace: {message}\n")
 
@@ -223,7 +225,7 @@ def killed_at(step: int, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("is_in_use", [False, True], ids=["empty", "in use"])
 @pytest.mark.timeout(300)
 def test_an_import_that_is_killed_and_run_again_ends_like_one_that_is_not(
-    upspace: Upspace, stores: Stores, target: str, tmp_path: Path, is_in_use: bool
+    run_upspace: Upspace, stores: Stores, target: str, tmp_path: Path, is_in_use: bool
 ) -> None:
     whole = edges(tmp_path / "whole.txt", 3_000, 30_000)
     some = edges(tmp_path / "some.txt", 3_000, 3_000, seed=2)
@@ -232,7 +234,7 @@ def test_an_import_that_is_killed_and_run_again_ends_like_one_that_is_not(
 
     def start(url: str) -> list[str]:
         if is_in_use:
-            assert upspace("import", "--store", url, "--relations", str(some)).code == 0
+            assert run_upspace("import", "--store", url, "--relations", str(some)).code == 0
         folder = tmp_path / "temporary"
         folder.mkdir(exist_ok=True)
         files = ("--users", str(users), "--relations", str(grouped), "--relations", str(whole))
@@ -241,18 +243,18 @@ def test_an_import_that_is_killed_and_run_again_ends_like_one_that_is_not(
     undisturbed = killed_at(0, *start(target))
     assert undisturbed.returncode == 0, undisturbed.stderr
     steps = int(undisturbed.stderr.split()[-1])
-    expected = checksums(upspace, target)
+    expected = checksums(run_upspace, target)
     for step in Random(3).sample(range(1, steps + 1), 5):
         url = stores.new(engine)
         arguments = start(url)
-        before = checksums(upspace, url)
+        before = checksums(run_upspace, url)
         assert killed_at(step, *arguments).returncode == -signal.SIGKILL
         if not is_in_use:
-            assert checksums(upspace, url) == before
+            assert checksums(run_upspace, url) == before
         again = run_process("import", *arguments)
         assert again.code == 0, again.err
-        assert checksums(upspace, url) == expected
-        assert upspace("check", "--store", url).code == 0
+        assert checksums(run_upspace, url) == expected
+        assert run_upspace("check", "--store", url).code == 0
         # What the killed one has left behind is gone.
         assert list((tmp_path / "temporary").iterdir()) == []
         stores.drop(url)

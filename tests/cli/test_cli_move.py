@@ -105,8 +105,8 @@ def shown(url: str) -> str:
 
 
 @TARGETS
-def test_it_says_what_has_arrived(upspace: Upspace, community: str, target: str) -> None:
-    ran = upspace("move", "--from", community, "--to", target)
+def test_it_says_what_has_arrived(run_upspace: Upspace, community: str, target: str) -> None:
+    ran = run_upspace("move", "--from", community, "--to", target)
     assert (ran.code, ran.err) == (0, "")
     *lines, last = ran.out.splitlines()
     assert re.findall(r"^(\w+) +(\d+) rows  checksum [0-9a-f]{16}$", "\n".join(lines), re.MULTILINE) == [
@@ -118,14 +118,14 @@ def test_it_says_what_has_arrived(upspace: Upspace, community: str, target: str)
 
 
 def test_there_and_back_the_checksums_stay_as_they_are(
-    upspace: Upspace, community: str, postgres_url: str, tmp_path: Path
+    run_upspace: Upspace, community: str, postgres_url: str, tmp_path: Path
 ) -> None:
     back = f"{SQLITE}{tmp_path / 'back.db'}"
-    there = upspace("move", "--from", community, "--to", postgres_url)
-    again = upspace("move", "--from", postgres_url, "--to", back)
+    there = run_upspace("move", "--from", community, "--to", postgres_url)
+    again = run_upspace("move", "--from", postgres_url, "--to", back)
     assert (there.code, again.code) == (0, 0)
     assert there.out.splitlines()[:-1] == again.out.splitlines()[:-1]
-    assert upspace("check", "--store", back).code == 0
+    assert run_upspace("check", "--store", back).code == 0
 
 
 def test_the_real_command_reads_its_variables_and_prints_no_password(
@@ -145,8 +145,8 @@ def test_the_real_command_reads_its_variables_and_prints_no_password(
 
 
 @pytest.mark.parametrize("missing", ["--from", "--to"])
-def test_both_stores_must_be_given(upspace: Upspace, community: str, missing: str) -> None:
-    ran = upspace("move", "--to" if missing == "--from" else "--from", community)
+def test_both_stores_must_be_given(run_upspace: Upspace, community: str, missing: str) -> None:
+    ran = run_upspace("move", "--to" if missing == "--from" else "--from", community)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("upspace: ")
     assert missing in ran.err
@@ -154,17 +154,17 @@ def test_both_stores_must_be_given(upspace: Upspace, community: str, missing: st
 
 
 @pytest.mark.parametrize(("source", "to"), [("sqlite://", "sqlite:///x"), ("sqlite:///x", "sqlite:///x"), ("x", "y")])
-def test_what_cannot_be_moved_is_one_line(upspace: Upspace, source: str, to: str) -> None:
-    ran = upspace("move", "--from", source, "--to", to)
+def test_what_cannot_be_moved_is_one_line(run_upspace: Upspace, source: str, to: str) -> None:
+    ran = run_upspace("move", "--from", source, "--to", to)
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith("upspace: ")
     assert ran.err.count("\n") == 1
 
 
-def test_a_row_that_the_target_cannot_hold_is_one_line(upspace: Upspace, community: str, postgres_url: str) -> None:
+def test_a_row_that_the_target_cannot_hold_is_one_line(run_upspace: Upspace, community: str, postgres_url: str) -> None:
     with closing(apsw.Connection(community.removeprefix(SQLITE))) as db:
         db.execute("update account set sign = char(0) where mid = 5")
-    ran = upspace("move", "--from", community, "--to", postgres_url)
+    ran = run_upspace("move", "--from", community, "--to", postgres_url)
     line = f"upspace: {shown(postgres_url)} cannot hold account 5: its sign has the character U+0000"
     assert ran == Ran(1, "", line + ", which PostgreSQL does not know\n")
     assert counts(postgres_url) == NOTHING

@@ -14,12 +14,12 @@ Upspace = Callable[..., Ran]
 
 
 @pytest.fixture
-def run(upspace: Upspace, store_url: str) -> Upspace:
+def run(run_upspace: Upspace, store_url: str) -> Upspace:
     """The command on a store with accounts 5 and 6."""
     for mid in (5, 6):
         record = json.dumps({"mid": mid, "name": f"name {mid}"}).encode()
-        assert upspace("account", "add", "-", "--store", store_url, given=record).code == 0
-    return lambda *arguments: upspace(*arguments, "--store", store_url)
+        assert run_upspace("account", "add", "-", "--store", store_url, given=record).code == 0
+    return lambda *arguments: run_upspace(*arguments, "--store", store_url)
 
 
 def issue(run: Upspace, mid: int = 5, *options: str) -> dict[str, Any]:

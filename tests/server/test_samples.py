@@ -68,10 +68,10 @@ def assert_samples(client: httpx.Client) -> None:
 
 
 def test_accounts_added_from_the_sample_bodies_give_those_bodies_back(
-    tmp_path: Path, store_url: str, upspace: Callable[..., Ran]
+    tmp_path: Path, store_url: str, run_upspace: Callable[..., Ran]
 ) -> None:
     for record in records_of_the_fixtures():
-        added = upspace("account", "add", "-", "--store", store_url, given=json.dumps(record).encode())
+        added = run_upspace("account", "add", "-", "--store", store_url, given=json.dumps(record).encode())
         assert (added.code, added.err) == (0, "")
     with serving(tmp_path, "serve", "--store", store_url, "--port", "0") as served, client_of(served) as client:
         assert_samples(client)

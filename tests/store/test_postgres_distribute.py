@@ -15,25 +15,25 @@ from upspace.store.urls import without_password
 
 
 def test_without_a_cluster_nothing_is_spread_and_one_line_says_so(
-    postgres_url: str, upspace: Callable[..., Ran]
+    postgres_url: str, run_upspace: Callable[..., Ran]
 ) -> None:
     why = f"{without_password(postgres_url)} has no Citus to spread tables with: add its nodes and run"
     with pytest.raises(StoreUnavailableError) as refused:
         asyncio.run(distribute_store(postgres_url))
     assert str(refused.value).startswith(why)
-    ran = upspace("migrate", "--distribute", "--store", postgres_url)
+    ran = run_upspace("migrate", "--distribute", "--store", postgres_url)
     assert (ran.code, ran.err) == (1, f"upspace: {refused.value}\n")
 
 
-def test_a_file_cannot_be_spread(tmp_path: Path, upspace: Callable[..., Ran]) -> None:
+def test_a_file_cannot_be_spread(tmp_path: Path, run_upspace: Callable[..., Ran]) -> None:
     url = f"sqlite:///{tmp_path / 'store.db'}"
-    ran = upspace("migrate", "--distribute", "--store", url)
+    ran = run_upspace("migrate", "--distribute", "--store", url)
     assert (ran.code, ran.err) == (1, f"upspace: {url} cannot be spread over nodes: only PostgreSQL with Citus can\n")
 
 
-def test_the_tables_are_spread_once_each_by_its_own_column(postgres_url: str, upspace: Callable[..., Ran]) -> None:
+def test_the_tables_are_spread_once_each_by_its_own_column(postgres_url: str, run_upspace: Callable[..., Ran]) -> None:
     ask(postgres_url, *STAND_IN.split(";"))
-    ran = upspace("migrate", "--distribute", "--store", postgres_url)
+    ran = run_upspace("migrate", "--distribute", "--store", postgres_url)
     assert (ran.code, ran.err) == (0, "")
     prefix, _, names = ran.out.splitlines()[-1].partition(": ")
     assert prefix == "spread over the nodes"
@@ -41,7 +41,7 @@ def test_the_tables_are_spread_once_each_by_its_own_column(postgres_url: str, up
     spread = ask(postgres_url, "select logicalrelid::text, spread_by, beside from pg_dist_partition")
     beside = {name: "none" if name in {"standing", *APART} else "standing" for name in DISTRIBUTED}
     assert sorted(spread) == sorted((name, column, beside[name]) for name, column in DISTRIBUTED.items())
-    again = upspace("migrate", "--distribute", "--store", postgres_url)
+    again = run_upspace("migrate", "--distribute", "--store", postgres_url)
     assert again.out.endswith("\nspread over the nodes: nothing more, all tables are\n")
     assert asyncio.run(distribute_store(postgres_url)) == []
 

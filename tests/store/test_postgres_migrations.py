@@ -147,12 +147,12 @@ def test_a_url_that_leads_nowhere_is_refused_in_one_line_without_its_password(re
 
 @pytest.mark.parametrize("password", ["sec/ret", "sec#ret", "sec?ret", "sec@ret", "sec:ret", "s@e/c:r@et"])
 def test_a_password_that_is_not_written_as_it_should_be_is_shown_by_nobody(
-    password: str, upspace: Callable[..., Ran], postgres: PostgresServer
+    password: str, run_upspace: Callable[..., Ran], postgres: PostgresServer
 ) -> None:
     url = f"postgresql://user:{password}@127.0.0.1:{postgres.port}/d"
     assert without_password(url) == f"postgresql://user:***@127.0.0.1:{postgres.port}/d"
     for arguments in (("migrate",), ("check",), ("token", "list")):
-        ran = upspace(*arguments, "--store", url)
+        ran = run_upspace(*arguments, "--store", url)
         assert (ran.code, ran.out) == (1, "")
         assert ran.err.startswith("upspace: postgresql://user:***@")
         assert ran.err.count("\n") == 1
