@@ -38,6 +38,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "upspace.__version__",
     ),
     "client": ("upspace.client", "upspace.wire"),
+    "proxy": ("upspace.proxy", "upspace.wire"),
     "data": (
         "upspace.data",
         "upspace.model",

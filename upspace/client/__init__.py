@@ -1,0 +1,1 @@
+"""A client of the contract, for any base URL."""

@@ -1,0 +1,1 @@
+"""Standing in for a host name that is compiled into a program: certificates and a forward proxy."""
