@@ -15,6 +15,7 @@ from typing import Any
 from granian.constants import Interfaces, Loops
 from granian.server import Server
 
+from upspace.data.asked import fill_store
 from upspace.server.rsgi import RsgiDoor
 from upspace.server.settings import build_settings
 from upspace.store.postgres import writer as postgres
@@ -26,7 +27,7 @@ def load_door(url: str, public_url: str, connections: int) -> Any:
     sqlite.GROUP_MAX = postgres.GROUP_MAX = 1
     postgres._UNDER_WAY_MAX = connections
     # Writes get half of the connections.
-    return RsgiDoor(settings_of(url, public_url, 2 * connections))
+    return RsgiDoor(settings_of(url, public_url, 2 * connections), fill_store)
 
 
 def settings_of(url: str, public_url: str, connections: int) -> Any:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from single_commits import parse_options, serve, settings_of
 
+from upspace.data.asked import fill_store
 from upspace.model import Counters, Figures, Upstat
 from upspace.server.rsgi import RsgiDoor
 from upspace.store.postgres import reader, store
@@ -55,7 +56,7 @@ def load_door(url: str, public_url: str, connections: int) -> Any:
     """Runs in the worker: the door of upspace, over a store that gathers nothing."""
     reader.Gathered = store.Gathered = Single
     store.Reader = SingleReader
-    return RsgiDoor(settings_of(url, public_url, connections))
+    return RsgiDoor(settings_of(url, public_url, connections), fill_store)
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ from upspace.model import (
     Window,
 )
 from upspace.store import open_store
-from upspace.store.interface import AccountDeletedError, Store, StoreError, UnknownAccountsError
+from upspace.store.interface import AccountDeletedError, Store, StoreError, StoreLastsError, UnknownAccountsError
 
 T = TypeVar("T")
 
@@ -830,6 +830,33 @@ def test_many_small_changes_are_named_or_all_but_never_left_out(store: Store, ru
         named |= set(range(1, 1501) if mids is None else mids)
         seen = newest
     assert named == set(range(1, 1501))
+
+
+# Snapshots
+
+
+def test_a_store_in_memory_goes_back_to_what_it_was_and_one_that_lasts_refuses(store: Store, run: Run) -> None:
+    run(store.load([profile(1), profile(2)], [follow(1, 2)]))
+    if store.url != "sqlite://":
+        with pytest.raises(StoreLastsError, match="only a store in memory"):
+            run(store.snapshot())
+        with pytest.raises(StoreLastsError, match="only a store in memory"):
+            run(store.restore(b""))
+        assert run(store.counters(2)) == Counters(0, 0, 0, 1)
+        return
+    empty_change = run(store.newest_change())
+    snapshot = run(store.snapshot())
+    group = run(store.create_group(1, lambda _: "a group"))
+    run(store.load([profile(3)], [follow(3, 2), follow(2, 1)]))
+    run(store.delete_account(1, 5))
+    for _ in range(2):
+        run(store.restore(snapshot))
+        assert run(store.counters(1)) == Counters(1, 0, 0, 0)
+        assert run(store.counters(2)) == Counters(0, 0, 0, 1)
+        assert run(store.profile(3)) is None
+        assert run(store.groups(1)) == []
+        assert run(store.newest_change()) == empty_change
+        assert run(store.create_group(1, lambda _: "a group")) == group
 
 
 # Connections

@@ -4,20 +4,26 @@ import asyncio
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
 
 from upspace import __version__
 from upspace.cli.common import settings_options
+from upspace.cli.proxying import authority_option, open_authority
 from upspace.server.run import ListenError
 from upspace.server.run import serve as run_server
 from upspace.server.settings import Settings, SettingsError, build_settings
 from upspace.store import migrate_store, open_store
 from upspace.store.interface import StoreError
 from upspace.store.urls import without_password
+
+if TYPE_CHECKING:
+    from upspace.proxy.authority import Authority
 
 T = TypeVar("T")
 
@@ -33,9 +39,10 @@ _EXAMPLES = (
 
 @click.command()
 @settings_options(store_required=True)
-def serve(**given: Any) -> None:
+@authority_option
+def serve(authority: Path | None, **given: Any) -> None:
     """Serve a store over HTTP until SIGTERM or Ctrl-C."""
-    _serve(_settings(given), examples=False)
+    _serve(_settings(given), authority, examples=False)
 
 
 @click.command()
@@ -49,7 +56,8 @@ def serve(**given: Any) -> None:
 @click.option(
     "--seed", type=int, default=1, envvar="UPSPACE_SEED", show_default=True, help="another number, another community"
 )
-def demo(accounts: int, relations: int, seed: int, **given: Any) -> None:
+@authority_option
+def demo(accounts: int, relations: int, seed: int, authority: Path | None, **given: Any) -> None:
     """Serve a synthetic community: made when it is first asked for, then kept.
 
     It is made of the seed alone, so it is the same everywhere. Without --store it is kept in the user's cache
@@ -67,7 +75,7 @@ def demo(accounts: int, relations: int, seed: int, **given: Any) -> None:
     if settings.store == "sqlite://":
         raise click.ClickException("store: the demo keeps its community in a file: give sqlite:///path, or nothing")
     _settle(settings.store, plan)
-    _serve(settings, examples=True)
+    _serve(settings, authority, examples=True)
 
 
 def _settings(given: dict[str, Any]) -> Settings:
@@ -77,25 +85,50 @@ def _settings(given: dict[str, Any]) -> Settings:
         raise click.ClickException(str(error)) from error
 
 
-def _serve(settings: Settings, *, examples: bool) -> None:
+def _serve(settings: Settings, authority: Path | None, *, examples: bool) -> None:
+    trusted = open_authority(authority) if settings.tls else None
+
     def announce(settings: Settings) -> None:
         workers = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
         click.echo(
             f"upspace {__version__} listening on {_listening_at(settings)}, "
             f"store {without_password(settings.store)}, profile {settings.profile}, {workers}"
         )
+        if trusted is not None:
+            click.echo(f"Clients have to trust {trusted.ca_file}")
         if examples:
+            trust = "" if trusted is None else f"--cacert {shlex.quote(str(trusted.ca_file))} "
             click.echo("Try, for example (Ctrl-C stops):")
             for path in _EXAMPLES:
-                click.echo(f"  curl '{settings.reached_at()}{path}'")
+                click.echo(f"  curl {trust}'{settings.reached_at()}{path}'")
             store = without_password(settings.store)
             command = shlex.join((sys.argv[0], "token", "issue", "50995243", "--store", store))
             click.echo(f"A token to sign in with: {command}")
 
+    from upspace.data.asked import fill_store
+
     try:
-        run_server(settings, announce)
+        with _certificate(settings, trusted) as certificate:
+            run_server(settings, announce, fill_store, certificate)
     except (StoreError, ListenError) as error:
         raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def _certificate(settings: Settings, authority: "Authority | None") -> Iterator[tuple[Path, Path] | None]:
+    """The files of a certificate for the names in the settings, and of its key; None without an authority."""
+    if authority is None:
+        yield None
+        return
+    from upspace.proxy.authority import AuthorityError
+
+    # Workers read the files whenever they start, so they have to stay.
+    with TemporaryDirectory(prefix="upspace-tls-") as folder:
+        try:
+            files = authority.write_leaf(settings.names_in_certificate(), Path(folder))
+        except AuthorityError as error:
+            raise click.ClickException(str(error)) from error
+        yield files
 
 
 def _listening_at(settings: Settings) -> str:

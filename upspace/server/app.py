@@ -109,6 +109,16 @@ class App:
         self._trust_forwarded = trust_forwarded
         self._faults = FaultLog()
 
+    def answers(self, path: str) -> bool:
+        """Whether the contract has an endpoint at `path`."""
+        return path in self._routes
+
+    def forget(self) -> None:
+        """Forget what is kept of accounts and of clients: the store is another one now, or the time."""
+        self.service.accounts.clear()
+        if self._limiter is not None:
+            self._limiter.clear()
+
     async def respond(self, request: Request) -> Response:
         """The reply to one request. Nothing is raised: a fault becomes an envelope and an entry in the log."""
         route = self._routes.get(request.path)
@@ -135,8 +145,12 @@ class App:
         try:
             return Response(200, JSON_HEADERS, await self._admin.answer(request))
         except Exception as error:
-            refusal = _refusal(error, request, self._faults)
-            return Response(refusal.status, JSON_HEADERS + _headers_of(refusal), envelope.failure(refusal))
+            return self.refused(error, request)
+
+    def refused(self, error: Exception, request: Request) -> Response:
+        """The reply to a request for one of our own paths that ended in an error."""
+        refusal = _refusal(error, request, self._faults)
+        return Response(refusal.status, JSON_HEADERS + _headers_of(refusal), envelope.failure(refusal))
 
     async def _answer(  # noqa: C901  # the order of checks is one list
         self, route: Route | None, request: Request, query: Mapping[str, str], callback: str
@@ -144,7 +158,7 @@ class App:
         """The envelope of a success; every refusal is raised. Contract: 3, order of checks."""
         service = self.service
         write = route is not None and route.write
-        body = _body_parameters(request) if write else None
+        body = body_parameters(request) if write else None
         parameters = {**query, **body} if body else query
         credential = None if callback else presented(request, parameters)
         viewer = None
@@ -182,7 +196,7 @@ class App:
             raise RateLimitedError(ceil(wait_s))
 
 
-def _body_parameters(request: Request) -> Mapping[str, str] | None:
+def body_parameters(request: Request) -> Mapping[str, str] | None:
     """The parameters in the body of a write; None if it cannot be read. Contract: 2.2.
 
     A body that comes in parts of no length said before is not read: Granian does not tell one that was cut off, and
@@ -220,15 +234,22 @@ def _refusal(error: Exception, request: Request, faults: FaultLog) -> ContractEr
 
 
 def build_app(
-    store: Store, settings: Settings, clock: Callable[[], float] = time.time, table: Table | None = None
+    store: Store,
+    settings: Settings,
+    clock: Callable[[], float] = time.time,
+    table: Table | None = None,
+    limits_clock: Callable[[], int] = time.monotonic_ns,
 ) -> App:
-    """An app over `store`. `clock` gives unix seconds; `table` is where rate limits are counted, its own if None."""
+    """An app over `store`. `clock` gives unix seconds.
+
+    `table` is where rate limits are counted, its own if None, and `limits_clock` what they go by, in nanoseconds.
+    """
     routes = {}
     for endpoint in ENDPOINTS:
         route = _route(endpoint, settings)
         routes.update(dict.fromkeys(endpoint.paths, route))
     limits = settings.limits()
-    limiter = None if limits == Limits() else Limiter(limits, table or Table.private())
+    limiter = None if limits == Limits() else Limiter(limits, table or Table.private(), limits_clock)
     service = Service(store, settings, clock)
     admin = Admin(service, settings.admin_token) if settings.admin_token else None
     return App(service, routes, limiter, admin, trust_forwarded=settings.trust_forwarded)

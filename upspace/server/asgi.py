@@ -49,10 +49,22 @@ class AsgiDoor:
         response = await app.respond(
             Request(scope["method"], scope["path"], query, header, headers.__getitem__, body, peer)
         )
+        if response.manner is not None and response.manner.reset:
+            # No server offers more: who calls in process gets this, uvicorn closes the connection after an HTTP 500.
+            raise ConnectionResetError("a fault asked for")
         raw_headers = [(name.encode(), value.encode()) for name, value in response.headers]
         raw_headers.append((b"content-length", b"%d" % len(response.body)))
         await send({"type": "http.response.start", "status": response.status, "headers": raw_headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else response.body})
+        manner = response.manner
+        if manner is None or scope["method"] == "HEAD":
+            await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else response.body})
+            return
+        for number, piece in enumerate(manner.pieces(response.body)):
+            if number:
+                await asyncio.sleep(manner.drip_pause_s)
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        if manner.cut_at is None:
+            await send({"type": "http.response.body", "body": b""})
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

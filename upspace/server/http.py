@@ -23,12 +23,33 @@ class Request(Struct, frozen=True, gc=False):
     peer: str = ""
 
 
+class Manner(Struct, frozen=True, gc=False):
+    """How a reply goes out that does not go out at once and whole: a fault.
+
+    With `drip_bytes` the body comes in pieces of that size, `drip_pause_s` apart. With `cut_at` the connection is
+    closed after so many bytes of the body, although all of it was promised. With `reset` it is closed instead of a
+    reply.
+    """
+
+    drip_bytes: int | None = None
+    drip_pause_s: float = 0.0
+    cut_at: int | None = None
+    reset: bool = False
+
+    def pieces(self, body: bytes) -> list[bytes]:
+        """What is sent of a body, piece by piece."""
+        sent = body[: self.cut_at]
+        size = self.drip_bytes or len(sent) or 1
+        return [sent[start : start + size] for start in range(0, len(sent), size)]
+
+
 class Response(Struct, frozen=True, gc=False):
-    """One reply: HTTP status, headers in lower case, the whole body."""
+    """One reply: HTTP status, headers in lower case, the whole body, and how it goes out, None for at once."""
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
+    manner: Manner | None = None
 
 
 BODY_MAX_BYTES = 1 << 20

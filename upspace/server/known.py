@@ -76,6 +76,11 @@ class KnownAccounts:
                     self._keep(mid, found[mid])
             return [found[mid] for mid in mids]
 
+    def clear(self) -> None:
+        """Keep nothing, and know of no change: what a store that was restored asks for."""
+        self._forget_all()
+        self._seen = 0
+
     def _keep(self, mid: int, account: RenderedAccount) -> None:
         self._forget(mid)
         self._kept[mid] = account
@@ -94,10 +99,13 @@ class KnownAccounts:
         newest, mids = await self._store.changed_accounts(self._seen)
         self._seen = max(self._seen, newest)
         if mids is None:
-            self._kept, self._kept_bytes, self._marks = {}, 0, _SharedMarks()
+            self._forget_all()
             return
         for mid in mids:
             self._forget(mid)
+
+    def _forget_all(self) -> None:
+        self._kept, self._kept_bytes, self._marks = {}, 0, _SharedMarks()
 
 
 class _Shared:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol
     from granian.rsgi import Scope
 
+    from upspace.server.control.state import Fill
+    from upspace.server.control.station import ControlledApp
+
 
 # What took longer to make than the network thread needs to send it. Were each such reply handed over as soon as it is
 # made, the network thread would go to sleep after every one, and waking it costs more than sending. So they wait for
@@ -24,27 +27,28 @@ _SENT_AT_ONCE_BYTES = 1000
 class RsgiDoor:
     """An RSGI application. The store is opened when a worker starts and closed when it stops.
 
-    `limits_table` is the file in which all workers count requests. `on_ready` is called when the worker accepts
-    connections, `on_stopped` when all is answered and closed.
+    `limits_table` is the file in which all workers count requests. `fill` makes a community where the control interface
+    is asked for one. `on_ready` is called when the worker accepts connections, `on_stopped` when all is answered and
+    closed.
     """
 
     def __init__(
         self,
         settings: Settings,
+        fill: "Fill",
         limits_table: str | None = None,
         on_ready: Callable[[], None] | None = None,
         on_stopped: Callable[[], None] | None = None,
     ) -> None:
         self._settings = settings
+        self._fill = fill
         self._limits_table = limits_table
         self._on_ready = on_ready
         self._on_stopped = on_stopped
-        self._app: App
+        self._app: App | ControlledApp
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        store = loop.run_until_complete(open_store(self._settings.store, **self._settings.store_options()))
-        table = None if self._limits_table is None else Table.open(self._limits_table)
-        self._app = build_app(store, self._settings, table=table)
+        self._app = loop.run_until_complete(self._open_app())
         if self._on_ready is not None:
             loop.call_soon(self._on_ready)
 
@@ -52,6 +56,16 @@ class RsgiDoor:
         loop.run_until_complete(self._app.service.store.close())
         if self._on_stopped is not None:
             self._on_stopped()
+
+    async def _open_app(self) -> "App | ControlledApp":
+        store = await open_store(self._settings.store, **self._settings.store_options())
+        if self._settings.control:
+            # Imported here: a server that nobody tests against has nothing of it.
+            from upspace.server.control.station import build_controlled
+
+            return await build_controlled(store, self._settings, self._fill)
+        table = None if self._limits_table is None else Table.open(self._limits_table)
+        return build_app(store, self._settings, table=table)
 
     async def __rsgi__(self, scope: "Scope", protocol: "RSGIHTTPProtocol") -> None:
         # Each access makes the object anew.
@@ -70,6 +84,11 @@ class RsgiDoor:
             await asyncio.sleep(0)
         # The rest of a body that was too large is in the way of further requests, and the client must not send any.
         sent = [*response.headers, ("connection", "close")] if body is None else response.headers
+        if response.manner is not None:
+            from upspace.server.control.manners import send_in_manner
+
+            await send_in_manner(scope, protocol, sent, response, response.manner)
+            return
         protocol.response_bytes(response.status, sent, response.body)
 
 

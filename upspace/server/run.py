@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from multiprocessing.synchronize import Semaphore
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,6 +20,9 @@ from upspace.server.limits import Limits, Table
 from upspace.server.rsgi import RsgiDoor
 from upspace.server.settings import Settings
 from upspace.store import open_store, tidy_store
+
+if TYPE_CHECKING:
+    from upspace.server.control.state import Fill
 
 # How much later than a worker the parent may learn that all of them are to stop.
 _TOLD_WITHIN_S = 3.0
@@ -39,14 +43,21 @@ class ListenError(Exception):
     """The address cannot be listened on, in one sentence."""
 
 
-def serve(settings: Settings, on_ready: Callable[[Settings], None]) -> None:
+def serve(
+    settings: Settings,
+    on_ready: Callable[[Settings], None],
+    fill: "Fill",
+    certificate: tuple[Path, Path] | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered before it returns.
 
     `on_ready` is called when every worker accepts connections, with the settings in force (the port picked,
-    if 0 was asked for). Raises StoreError if the store cannot be served, ListenError if the address cannot.
+    if 0 was asked for). `fill` makes a community where the control interface is asked for one. `certificate` and its
+    key, as PEM files that stay until the end, are what TLS needs. Raises StoreError if the store cannot be served,
+    ListenError if the address cannot.
     """
     # Imported here: it takes longer than everything else that the commands without a server need.
-    from granian.constants import Interfaces, Loops
+    from granian.constants import Interfaces, Loops, SSLProtocols
     from granian.log import LogLevels
     from granian.server import Server
 
@@ -66,6 +77,9 @@ def serve(settings: Settings, on_ready: Callable[[Settings], None]) -> None:
             loop=Loops.uvloop,
             websockets=False,
             respawn_failed_workers=True,
+            ssl_cert=certificate and certificate[0],
+            ssl_key=certificate and certificate[1],
+            ssl_protocol_min=SSLProtocols.tls12,
             log_level=LogLevels.warning,
             log_dictconfig=_LOGGING,
         )
@@ -85,7 +99,9 @@ def serve(settings: Settings, on_ready: Callable[[Settings], None]) -> None:
         announcer.start()
         try:
             with _limits_table(settings) as table:
-                server.serve(target_loader=partial(_load_door, settings, ready, told_to_stop, table), wrap_loader=False)
+                server.serve(
+                    target_loader=partial(_load_door, settings, fill, ready, told_to_stop, table), wrap_loader=False
+                )
             tidy_store(settings.store)
         finally:
             stopped.set()
@@ -151,13 +167,13 @@ def _announce(
         on_ready(settings)
 
 
-def _load_door(settings: Settings, ready: Semaphore, told_to_stop: Semaphore, table: str | None) -> Any:
+def _load_door(settings: Settings, fill: "Fill", ready: Semaphore, told_to_stop: Semaphore, table: str | None) -> Any:
     """Runs in each worker."""
     # A terminal sends SIGINT to every process of its group. The parent alone acts on it and stops the workers; a
     # worker that got both signals could hang. Blocked, as Granian would replace a handler.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     threading.Thread(target=_follow_parent, name="upspace-parent", daemon=True).start()
-    return RsgiDoor(settings, table, ready.release, partial(_leave, told_to_stop))
+    return RsgiDoor(settings, fill, table, ready.release, partial(_leave, told_to_stop))
 
 
 def _follow_parent() -> None:

@@ -30,6 +30,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     ]
     host: Annotated[str, Meta(description="the address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="the port to listen on; 0 picks a free one")] = 8000
+    tls: Annotated[
+        bool,
+        Meta(description="speak HTTPS, with a certificate of the user's own authority"),
+    ] = False
+    tls_hosts: Annotated[str, Meta(description="the host names and addresses that the certificate is for")] = (
+        "api.bilibili.com,localhost,127.0.0.1"
+    )
     workers: Annotated[int, Meta(ge=1, le=256, description="processes that serve one store")] = 1
     profile: Annotated[str, Meta(description="behaviour profile: " + " or ".join(PROFILES))] = "seed"
     public_url: Annotated[
@@ -74,6 +81,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             "the environment variable keeps it out of the process list"
         ),
     ] = ""
+    control: Annotated[
+        bool,
+        Meta(description="for tests: faults, a clock, snapshots and a journal of requests, under /-/control/"),
+    ] = False
+    control_anywhere: Annotated[bool, Meta(description="not only programs on the same machine may use /-/control/")] = (
+        False
+    )
     behaviour: Behaviour = SEED
     quotas: Quotas = Quotas()
 
@@ -109,7 +123,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         if self.public_url:
             return self.public_url.rstrip("/")
         host = _ANY_ADDRESS.get(self.host, self.host)
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
+
+    def names_in_certificate(self) -> list[str]:
+        """What `tls_hosts` lists."""
+        return [name.strip() for name in self.tls_hosts.split(",") if name.strip()]
 
 
 class Setting(Struct, frozen=True):
@@ -177,8 +196,14 @@ def build_settings(given: dict[str, Any]) -> Settings:
             raise SettingsError(f"{name}: {error}") from None
     if "admin_token" in values:
         _check_admin_token(settings.admin_token)
+    if settings.tls and not settings.names_in_certificate():
+        raise SettingsError("tls_hosts: a certificate is for one host name at least")
     if settings.workers > 1 and settings.store == "sqlite://":
         raise SettingsError("workers: a store in memory belongs to one process: give it a file, or one worker")
+    if settings.workers > 1 and settings.control:
+        raise SettingsError("workers: what is controlled is one process: give it one worker, or no --control")
+    if settings.control_anywhere and not settings.control:
+        raise SettingsError("control_anywhere: nothing is controlled without --control")
     return settings
 
 

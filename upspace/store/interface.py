@@ -55,6 +55,13 @@ class SchemaTooNewError(StoreUnavailableError):
     """The store was migrated by a newer version that this one cannot work with."""
 
 
+class StoreLastsError(StoreError):
+    """A store that lasts is asked to be what it once was: only one in memory can."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{url} lasts: only a store in memory (sqlite://) can be wiped and restored")
+
+
 class AccountDeletedError(StoreError):
     """A change of an account that is deleted, which is final."""
 
@@ -290,6 +297,20 @@ class Store(Protocol):
 
     async def mark(self, name: str) -> str | None:
         """The value of a mark that a load left; None without one."""
+        ...
+
+    # A store in memory, for tests
+
+    async def snapshot(self) -> bytes:
+        """All that a store in memory holds, for `restore`. Raises StoreLastsError for every other store."""
+        ...
+
+    async def restore(self, snapshot: bytes) -> None:
+        """Make a store in memory hold what it held when the snapshot was taken, and nothing else.
+
+        Numbers of changes of accounts go back as well: whoever caches accounts has to forget them. Raises
+        StoreLastsError for every other store: what it holds is somebody's data.
+        """
         ...
 
     # Care

@@ -30,6 +30,7 @@ from upspace.store.interface import (
     DecidePair,
     Finding,
     Progress,
+    StoreLastsError,
     StoreUnavailableError,
     UnknownAccountsError,
 )
@@ -280,6 +281,12 @@ class PostgresStore:
             await self._database.write_long(lambda db: bulk.load_txn(db, profiles, relations, marks or {}))
         except FAULTS as error:
             raise translate(self.url, error) from error
+
+    async def snapshot(self) -> bytes:
+        raise StoreLastsError(self.url)
+
+    async def restore(self, snapshot: bytes) -> None:
+        raise StoreLastsError(self.url)
 
     def check(self, *, repair: bool) -> AsyncGenerator[Finding | Progress, None]:
         return checking.check(self._database, distributed=self._distributed, repair=repair)

@@ -33,6 +33,7 @@ from upspace.store.interface import (
     DecidePair,
     Finding,
     Progress,
+    StoreLastsError,
     StoreUnavailableError,
     UnknownAccountsError,
 )
@@ -275,6 +276,18 @@ class SqliteStore:
             _prune_changes_txn(db)
 
         self._load(load_txn)
+
+    async def snapshot(self) -> bytes:
+        if not self._in_memory:
+            raise StoreLastsError(self.url)
+        with translated(self.url):
+            return self._reader.serialize("main")
+
+    async def restore(self, snapshot: bytes) -> None:
+        if not self._in_memory:
+            raise StoreLastsError(self.url)
+        with translated(self.url):
+            self._reader.deserialize("main", snapshot)
 
     def check(self, *, repair: bool) -> AsyncGenerator[Finding | Progress, None]:
         return check.check(self.url, self._reader if self._in_memory else None, repair=repair)

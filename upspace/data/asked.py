@@ -1,0 +1,14 @@
+"""The synthetic community that a test asks a server for, over its control interface."""
+
+from upspace.data.community import Community, CommunityMismatchError, settle
+from upspace.store.interface import Store
+from upspace.wire.control import CommunityRequest
+
+
+async def fill_store(store: Store, asked: CommunityRequest) -> None:
+    """Put a community into an empty store. Raises ValueError for numbers that cannot be, and for a store in use."""
+    community = Community(asked.seed, asked.accounts, asked.relations)
+    try:
+        await settle(store, community)
+    except CommunityMismatchError as error:
+        raise ValueError(str(error)) from error

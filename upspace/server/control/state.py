@@ -1,0 +1,97 @@
+"""What a controlled server remembers besides its store, and snapshots of all of it."""
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from upspace.server.app import App
+from upspace.server.control.clock import Clock
+from upspace.server.control.journal import RequestLog
+from upspace.server.control.replay import Replay
+from upspace.server.control.rules import Rules
+from upspace.store.interface import Store, StoreLastsError
+from upspace.wire.control import CommunityRequest, SnapshotState
+from upspace.wire.errors import BadRequestError, NotFoundError
+
+Fill = Callable[[Store, CommunityRequest], Awaitable[None]]
+"""Puts a synthetic community into an empty store. Raises ValueError that says why it cannot."""
+
+_SNAPSHOTS_MAX = 1_000
+
+
+class _Snapshot(NamedTuple):
+    """What a controlled server was at some time; the journal is no part of it."""
+
+    store: bytes
+    clock: Clock
+    rules: Rules
+    replay: Replay
+    taken: float
+
+
+class ControlState:
+    """The state of one controlled server, and of its app, which goes by `clock`."""
+
+    def __init__(self, app: App, clock: Clock, fill: Fill) -> None:
+        self.app = app
+        self.clock = clock
+        self.fill = fill
+        self.rules = Rules()
+        self.log = RequestLog()
+        self.replay = Replay()
+        self._snapshots: dict[str, _Snapshot] = {}
+        self._start: _Snapshot | None = None
+
+    @property
+    def store(self) -> Store:
+        """The store of the app."""
+        return self.app.service.store
+
+    async def begin(self) -> None:
+        """Remember what the server is now, for `reset`. A store that lasts cannot be reset."""
+        try:
+            self._start = await self._taken()
+        except StoreLastsError:
+            self._start = None
+
+    async def reset(self) -> None:
+        """Be as at the start; snapshots stay. Raises StoreLastsError."""
+        if self._start is None:
+            raise StoreLastsError(self.store.url)
+        await self._go_back_to(self._start)
+
+    def snapshots(self) -> list[SnapshotState]:
+        """Every snapshot, oldest name first."""
+        return [_state(name, kept) for name, kept in self._snapshots.items()]
+
+    async def take_snapshot(self, name: str) -> SnapshotState:
+        """Remember what the server is now; one of the same name is forgotten. Raises StoreLastsError."""
+        if name not in self._snapshots and len(self._snapshots) >= _SNAPSHOTS_MAX:
+            raise BadRequestError(f"there are {_SNAPSHOTS_MAX} snapshots: delete some")
+        taken = self._snapshots[name] = await self._taken()
+        return _state(name, taken)
+
+    async def restore_snapshot(self, name: str) -> None:
+        """Be what the server was. The journal begins anew. Raises NotFoundError for a name that is not there."""
+        if name not in self._snapshots:
+            raise NotFoundError
+        await self._go_back_to(self._snapshots[name])
+
+    def delete_snapshot(self, name: str) -> None:
+        """Forget a snapshot. Raises NotFoundError for a name that is not there."""
+        if self._snapshots.pop(name, None) is None:
+            raise NotFoundError
+
+    async def _taken(self) -> _Snapshot:
+        store = await self.store.snapshot()
+        return _Snapshot(store, self.clock.copy(), self.rules.copy(), self.replay.copy(), self.clock())
+
+    async def _go_back_to(self, snapshot: _Snapshot) -> None:
+        await self.store.restore(snapshot.store)
+        self.clock.show(snapshot.clock)
+        self.rules, self.replay = snapshot.rules.copy(), snapshot.replay.copy()
+        self.log.clear()
+        self.app.forget()
+
+
+def _state(name: str, snapshot: _Snapshot) -> SnapshotState:
+    return SnapshotState(name, len(snapshot.store), snapshot.taken)
