@@ -48,7 +48,7 @@ class Admin:
         if found is None:
             raise NotFoundError(status=404)
         mid, tokens = found.groups()
-        handlers = _OF_TOKENS if tokens else _OF_ACCOUNTS
+        handlers = _OF_TOKENS if tokens else ACCOUNT_HANDLERS
         handler = handlers.get(request.method)
         if handler is None:
             raise MethodNotAllowedError(handlers)
@@ -134,7 +134,15 @@ async def _absence(service: Service, mid: int) -> NotFoundError | TargetDeletedE
     return TargetDeletedError() if deleted else NotFoundError()
 
 
-_OF_ACCOUNTS: dict[str, Handler] = {"GET": _show, "HEAD": _show, "PUT": _put, "PATCH": _change, "DELETE": _delete}
+ACCOUNT_HANDLERS: dict[str, Handler] = {
+    "GET": _show,
+    "HEAD": _show,
+    "PUT": _put,
+    "PATCH": _change,
+    "DELETE": _delete,
+}
+"""By method, what is done to one account."""
+
 _OF_TOKENS: dict[str, Handler] = {
     "GET": _list_tokens,
     "HEAD": _list_tokens,

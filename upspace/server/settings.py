@@ -198,13 +198,18 @@ def build_settings(given: dict[str, Any]) -> Settings:
         _check_admin_token(settings.admin_token)
     if settings.tls and not settings.names_in_certificate():
         raise SettingsError("tls_hosts: a certificate is for one host name at least")
+    _check_one_process(settings)
+    return settings
+
+
+def _check_one_process(settings: Settings) -> None:
+    """Raise SettingsError where several workers would each have a state of their own."""
     if settings.workers > 1 and settings.store == "sqlite://":
         raise SettingsError("workers: a store in memory belongs to one process: give it a file, or one worker")
     if settings.workers > 1 and settings.control:
         raise SettingsError("workers: what is controlled is one process: give it one worker, or no --control")
     if settings.control_anywhere and not settings.control:
         raise SettingsError("control_anywhere: nothing is controlled without --control")
-    return settings
 
 
 def _check_admin_token(token: str) -> None:

@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from upspace.model import Relation
 from upspace.records import profile_of
+from upspace.server.admin import ACCOUNT_HANDLERS
+from upspace.server.admin import Handler as AccountHandler
 from upspace.server.control.access import check_access
 from upspace.server.control.replay import Replay
 from upspace.server.control.state import ControlState
@@ -38,7 +40,7 @@ from upspace.wire.control import (
     read_control,
 )
 from upspace.wire.errors import BadRequestError, MethodNotAllowedError, NotFoundError
-from upspace.wire.forms import parse_query
+from upspace.wire.forms import parse_query, read_mid
 from upspace.wire.record import decode_json, read_record
 
 S = TypeVar("S", bound=Struct)
@@ -216,9 +218,20 @@ async def _clear_replies(state: ControlState, call: _Call) -> None:
 
 Handler = Callable[[ControlState, _Call], Awaitable[Any]]
 
+
+def _of_account(handle: AccountHandler) -> Handler:
+    """What the admin interface does to an account, for whoever may control the server."""
+
+    async def handler(state: ControlState, call: _Call) -> Any:
+        return await handle(state.app.service, read_mid(call.name), call.body)
+
+    return handler
+
+
 _HANDLERS: dict[str, dict[str, Handler]] = {
     "reset": {"POST": _reset},
     "load": {"POST": _load},
+    "accounts/{mid}": {method: _of_account(handle) for method, handle in ACCOUNT_HANDLERS.items() if method != "HEAD"},
     "community": {"POST": _make_community},
     "tokens": {"POST": _issue_token},
     "clock": {"GET": _show_clock, "PUT": _set_clock},
