@@ -36,7 +36,6 @@ def upspace_server(
             upspace_setup(upspace)
         upspace.snapshot(_START)
         yield upspace
-        upspace.close()
 
 
 @pytest.fixture

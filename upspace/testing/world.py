@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeAlias, TypeVar, Unpack
@@ -222,17 +223,17 @@ class Serving:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self._settings = settings
-        self._server: ServerProcess | None = None
+        self._ends = ExitStack()
 
     def __enter__(self) -> Upspace:
-        self._server = ServerProcess(self._settings)
-        return Upspace(self._server.url)
+        server = ServerProcess(self._settings)
+        self._ends.callback(server.stop)
+        return self._ends.enter_context(closing(Upspace(server.url)))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._server is not None:
-            self._server.stop()
+        self._ends.close()
 
     async def __aenter__(self) -> Upspace:
         return await asyncio.to_thread(self.__enter__)
