@@ -36,7 +36,9 @@ def test_an_account_is_as_it_was_asked_for(upspace: Upspace, client: Client) -> 
     info, card, stat = client.acc_info(up.mid), client.card(up.mid), client.relation_stat(up.mid)
     assert (info.name, info.level, info.official.title) == ("某UP", 5, "知名UP主")
     assert (card.follower, stat.follower, stat.following) == (1_000_000, 1_000_000, 0)
-    assert client.upstat(up.mid).archive.view == 7
+    totals = client.upstat(up.mid)
+    assert totals is not None
+    assert totals.archive.view == 7
     assert up.record["counter_mode"] == "reported"
 
 
