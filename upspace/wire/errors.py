@@ -5,9 +5,7 @@ injection may send have their rows too, so that a client can name what it receiv
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
-
-from msgspec import Struct
+from typing import Any, ClassVar
 
 
 class ContractError(Exception):
@@ -23,8 +21,10 @@ class ContractError(Exception):
         cls.code, cls.message, cls.status = code, message, status
         TABLE[code] = cls
 
-    def __init__(self, reason: str = "", *, data: Struct | None = None, status: int | None = None) -> None:
+    def __init__(self, reason: str = "", *, data: Any = None, status: int | None = None) -> None:
         """`reason` is for people at a terminal and is never sent; `data` goes along where the contract says so.
+
+        A server gives it as a Struct; a client finds there what came along, as plain JSON.
 
         `status` overrides the class's own: -404 is HTTP 404 for an unknown path, HTTP 200 for an unknown account.
         """

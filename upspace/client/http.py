@@ -1,0 +1,25 @@
+"""Between calls and httpx, for both kinds of its clients."""
+
+import httpx
+
+from upspace.client.credentials import Session
+from upspace.client.replies import Reply
+from upspace.client.requests import Call, T
+
+TIMEOUT_S = 10.0
+
+
+def request_of(client: httpx.Client | httpx.AsyncClient, call: Call[T], session: Session | None) -> httpx.Request:
+    """The request of a call; a write by a session has its CSRF value. Contract: 2.2, 3."""
+    if call.json is not None:
+        headers = {"content-type": "application/json"}
+        return client.build_request(call.method, call.path, content=call.json, headers=headers)
+    if call.method == "GET":
+        return client.build_request(call.method, call.path, params=call.parameters)
+    csrf = {"csrf": session.bili_jct} if call.write and session is not None else {}
+    return client.build_request(call.method, call.path, data={**call.parameters, **csrf})
+
+
+def reply_of(response: httpx.Response) -> Reply:
+    """A response that has been read."""
+    return Reply(response.status_code, response.headers, response.content)
