@@ -20,6 +20,7 @@ _COMMANDS = {
     "import": "upspace.cli.importing",
     "migrate": "upspace.cli.stores",
     "move": "upspace.cli.moving",
+    "proxy": "upspace.cli.proxying",
     "serve": "upspace.cli.serving",
     "token": "upspace.cli.tokens",
 }

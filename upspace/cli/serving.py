@@ -2,6 +2,7 @@
 
 import asyncio
 import shlex
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -123,12 +124,22 @@ def _certificate(settings: Settings, authority: "Authority | None") -> Iterator[
     from upspace.proxy.authority import AuthorityError
 
     # Workers read the files whenever they start, so they have to stay.
-    with TemporaryDirectory(prefix="upspace-tls-") as folder:
+    with _ending_in_order(), TemporaryDirectory(prefix="upspace-tls-") as folder:
         try:
             files = authority.write_leaf(settings.names_in_certificate(), Path(folder))
         except AuthorityError as error:
             raise click.ClickException(str(error)) from error
         yield files
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Until the server takes the signal itself, SIGTERM would end the process without a clean-up."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _listening_at(settings: Settings) -> str:
