@@ -21,6 +21,7 @@ _COMMANDS = {
     "migrate": "upspace.cli.stores",
     "move": "upspace.cli.moving",
     "proxy": "upspace.cli.proxying",
+    "record": "upspace.cli.recording",
     "serve": "upspace.cli.serving",
     "token": "upspace.cli.tokens",
 }

@@ -64,6 +64,24 @@ class Incoming:
         self._parser.receive_data(received)
         return bool(received)
 
+    def reply(self, status: int, headers: list[tuple[str, str]], body: bytes) -> bytes:
+        """The reply to the request that has been read, as it is sent; to HEAD it is the head alone.
+
+        Its length is added to the headers, unless they say one. Raises RefusedError for headers that cannot be sent.
+        """
+        if not any(name == "content-length" for name, _ in headers):
+            headers = [*headers, ("content-length", str(len(body)))]
+        events = (h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage())
+        try:
+            return b"".join(self._parser.send(event) or b"" for event in events)
+        except h11.LocalProtocolError as error:
+            raise RefusedError(HTTPStatus.BAD_GATEWAY, f"the reply cannot be handed back: {error}") from None
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether the client may ask again, now that it has been replied to."""
+        return self._parser.our_state is h11.DONE and self._parser.their_state is h11.DONE
+
     def rest(self) -> bytes:
         """What has been received beyond the request."""
         return self._parser.trailing_data[0]

@@ -285,7 +285,7 @@ class PostgresStore:
     async def snapshot(self) -> bytes:
         raise StoreLastsError(self.url)
 
-    async def restore(self, snapshot: bytes) -> None:
+    async def restore(self, snapshot: bytes) -> None:  # noqa: ARG002  # what the interface gives
         raise StoreLastsError(self.url)
 
     def check(self, *, repair: bool) -> AsyncGenerator[Finding | Progress, None]:
