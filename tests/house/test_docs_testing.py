@@ -48,9 +48,9 @@ def test_the_python_examples_run(pytester: pytest.Pytester, monkeypatch: pytest.
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("PYTHONPATH", str(pytester.path))
     files = {name: text for name, text in PYTHON.items() if name.startswith("test_")}
-    assert len(files) == 5
+    assert len(files) == 6
     pytester.makepyfile(my_bot=BOT, **files)
-    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=5)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=6)
     script = pytester.makepyfile(without_pytest=PYTHON["without_pytest"])
     assert pytester.runpython(script).stdout.lines == ["某UP", "0"]
     pytester.makeconftest(PYTHON["conftest"])

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypeAlias, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack
 
 import msgspec
 
@@ -30,6 +30,9 @@ from upspace.wire.control import (
     read_control,
 )
 from upspace.wire.faults import Shape
+
+if TYPE_CHECKING:
+    from upspace.testing.proxying import Proxied
 
 T = TypeVar("T")
 Who: TypeAlias = Account | int
@@ -181,6 +184,12 @@ class Upspace:
     def async_client(self, viewer: Account | None = None) -> AsyncClient:
         """The same for async tests."""
         return AsyncClient(self.url + DIRECT_PREFIX, token=None if viewer is None else viewer.token)
+
+    def proxy(self) -> AbstractContextManager["Proxied"]:
+        """A proxy, for `with`, by which a program that asks `https://api.bilibili.com` asks this server instead."""
+        from upspace.testing.proxying import proxied
+
+        return proxied(self.url)
 
     # The whole
 
