@@ -3,10 +3,13 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from upspace.server.app import App
 from upspace.server.http import BODY_MAX_BYTES, Request
+
+if TYPE_CHECKING:
+    from upspace.server.control.station import ControlledApp
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -19,9 +22,9 @@ class AsgiDoor:
     Servers and tests that send no lifespan events open the app with the first request.
     """
 
-    def __init__(self, open_app: Callable[[], Awaitable[App]]) -> None:
+    def __init__(self, open_app: "Callable[[], Awaitable[App | ControlledApp]]") -> None:
         self._open_app = open_app
-        self._app: App | None = None
+        self._app: App | ControlledApp | None = None
         # Opening may take a while, and two requests may be the first.
         self._opening = asyncio.Lock()
 
@@ -82,7 +85,7 @@ class AsgiDoor:
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    async def _opened(self) -> App:
+    async def _opened(self) -> "App | ControlledApp":
         async with self._opening:
             if self._app is None:
                 self._app = await self._open_app()

@@ -187,8 +187,8 @@ class Table:
     def clear(self) -> None:
         """Forget all keys. For a table of one process: others may be in the middle of a charge."""
         with self._threads:
-            for place in range(_HEADER_WORDS, len(self._words)):
-                self._words[place] = 0
+            header = _HEADER_WORDS * _WORD_BYTES
+            self._view[header:] = bytes(len(self._view) - header)
 
     def _take(self, charges: Sequence[Charge], now_ns: int) -> int:
         wait = 0

@@ -70,12 +70,14 @@ class RsgiDoor:
     async def __rsgi__(self, scope: "Scope", protocol: "RSGIHTTPProtocol") -> None:
         # Each access makes the object anew.
         headers = scope.headers
-        header = headers.get
+        header: Callable[[str], str | None] = headers.get
         body: bytes | None = b""
         # A body that nobody wants is read too: left unread, it would cost the client its connection.
         length = header("content-length")
         if length or scope.method not in ("GET", "HEAD") or header("transfer-encoding"):
-            body = await _read_body(protocol, int(length) if length else 0)
+            body = await _read_body(protocol, int(length) if length else 0, to_its_end=self._settings.control)
+        if self._settings.control and not header("host"):
+            header = _with_host(header, scope.authority or "")
         lines = headers.get_all  # type: ignore[attr-defined]  # missing in Granian's stub
         response = await self._app.respond(
             Request(scope.method, scope.path, scope.query_string, header, lines, body, scope.client)
@@ -92,16 +94,23 @@ class RsgiDoor:
         protocol.response_bytes(response.status, sent, response.body)
 
 
-async def _read_body(protocol: "RSGIHTTPProtocol", length: int) -> bytes | None:
+def _with_host(header: Callable[[str], str | None], authority: str) -> Callable[[str], str | None]:
+    """In HTTP/2 the host that is asked for is no header."""
+    return lambda name: authority if name == "host" else header(name)
+
+
+async def _read_body(protocol: "RSGIHTTPProtocol", length: int, *, to_its_end: bool) -> bytes | None:
     """The body; None if it is larger than any may be, or shorter than was said: then the client has left.
 
-    After either the client has to connect anew.
+    After either the client has to connect anew. A body that is too large is read `to_its_end` only where connections
+    are ended by hand: while there is more of it, Granian does not see that one has ended.
     """
     chunks = []
     size = 0
     async for chunk in protocol:
         size += len(chunk)
-        if size > BODY_MAX_BYTES:
-            return None
-        chunks.append(chunk)
-    return None if size < length else b"".join(chunks)
+        if size <= BODY_MAX_BYTES:
+            chunks.append(chunk)
+        elif not to_its_end:
+            break
+    return b"".join(chunks) if length <= size <= BODY_MAX_BYTES else None

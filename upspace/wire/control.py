@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from upspace.wire.admin import DAY_S, TOKEN_DAYS_MAX
 from upspace.wire.codes import ATTRIBUTE_FOLLOWING
 from upspace.wire.endpoints import ENDPOINTS
 from upspace.wire.errors import TABLE, BadRequestError
@@ -19,14 +20,15 @@ DIRECT_PREFIX = CONTROL_PREFIX + "direct"
 
 _DELAY_MAX_S = 3_600
 _PAUSE_MAX_S = 60
-_TIME_MAX_S = 253_402_300_799  # the end of the year 9999
+TIME_MAX_S = 16_725_225_600
+"""The year 2500: as far as a clock may be set. A good while later, nanoseconds no longer fit into 64 bits."""
 _ANONYMOUS = 0
 
 PATHS = {endpoint.name: endpoint.paths for endpoint in ENDPOINTS}
 """The name of an endpoint stands for its path and all aliases."""
 
 Seconds = Annotated[float, Meta(ge=0, le=_DELAY_MAX_S)]
-UnixTime = Annotated[float, Meta(ge=0, le=_TIME_MAX_S)]
+UnixTime = Annotated[float, Meta(ge=0, le=TIME_MAX_S)]
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.-]+\Z")]
 
 
@@ -78,7 +80,7 @@ class ClockState(Struct, frozen=True, forbid_unknown_fields=True):
 class Advance(Struct, frozen=True, forbid_unknown_fields=True):
     """By how much the clock goes forward."""
 
-    seconds: Annotated[float, Meta(ge=0, le=_TIME_MAX_S)]
+    seconds: Annotated[float, Meta(ge=0, le=TIME_MAX_S)]
 
 
 class RelationRecord(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -87,7 +89,7 @@ class RelationRecord(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     owner: Mid
     other: Mid
     attribute: Literal[1, 2, 128] = ATTRIBUTE_FOLLOWING
-    mtime: Annotated[int, Meta(ge=0, le=_TIME_MAX_S)] | None = None
+    mtime: Annotated[int, Meta(ge=0, le=TIME_MAX_S)] | None = None
 
 
 class LoadRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,7 +118,7 @@ class TokenOrder(Struct, frozen=True, forbid_unknown_fields=True):
     """Whose token it shall be, and for how many seconds it holds, None for ever."""
 
     mid: Mid
-    expires_s: Annotated[int, Meta(ge=1, le=_TIME_MAX_S)] | None = None
+    expires_s: Annotated[int, Meta(ge=1, le=TOKEN_DAYS_MAX * DAY_S)] | None = None
 
 
 class SnapshotState(Struct, frozen=True):
@@ -171,7 +173,7 @@ class Pair(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     path: str
     parameters: dict[str, str] = {}
     status: Annotated[int, Meta(ge=200, le=599)]
-    content_type: str = field(default="", name="content-type")
+    content_type: Annotated[str, Meta(pattern=r"^[ -~]*\Z")] = field(default="", name="content-type")
     text: str | UnsetType = UNSET
     base64: bytes | UnsetType = UNSET
 

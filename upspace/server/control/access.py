@@ -1,7 +1,6 @@
 """Who may control a server: unless it is told otherwise, programs on the same machine, and no page of another site."""
 
 from ipaddress import IPv6Address, ip_address
-from urllib.parse import urlsplit
 
 from upspace.server.http import Request
 from upspace.server.limits import client_address
@@ -19,11 +18,11 @@ def check_access(request: Request) -> None:
     """
     if not _is_loopback(client_address(request.peer, (), trust_forwarded=False)):
         raise _forbidden("only programs on the same machine may: see --control-anywhere")
-    host = request.header("host") or ""
+    host = (request.header("host") or "").lower()
     if not _is_loopback(_name_in(host)):
         raise _forbidden(f"Host: {host[:_SHOWN]} is no name of this machine: see --control-anywhere")
     origin = request.header("origin")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if origin is not None and origin.lower().partition("://")[2] != host:
         raise _forbidden(f"Origin: {origin[:_SHOWN]} is another site")
 
 

@@ -31,7 +31,7 @@ async def faulty_response(
     body = normal.body
     match shape:
         case Shape.NULL_LIST:
-            return _enveloped(request, normal.status, faults.without_list(_plain(body)), manner)
+            return _enveloped(request, 200, faults.without_list(_plain(body)), manner)
         case Shape.GLUED:
             body = faults.glued(Shape(rule.first), body)
         case Shape.TRUNCATED:

@@ -1,7 +1,7 @@
 """The requests that a controlled server has had, and the paths among them that it does not know."""
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -13,7 +13,6 @@ from upspace.wire.control import UNRECORDED, Asked, Journal, Unimplemented
 _REQUESTS_KEPT = 10_000
 _PATHS_KEPT = 1_000
 
-_SECRET_HEADERS = frozenset(("authorization", "cookie", "proxy-authorization"))
 _HEADERS_SHOWN = ("user-agent", "referer", "origin", "accept", "content-type", "host", "x-forwarded-for")
 
 How: TypeAlias = Literal["authorization", "access_key", "cookie"]
@@ -43,7 +42,7 @@ class RequestLog:
             method=request.method,
             path=request.path,
             parameters={name: value for name, value in read.parameters.items() if name not in UNRECORDED},
-            headers={name: value for name in _HEADERS_SHOWN if (value := request.header(name)) is not None},
+            headers=dict(_headers_shown(request)),
             viewer=None if read.viewer is None else read.viewer.mid,
             credential=read.credential,
         )
@@ -71,3 +70,11 @@ class RequestLog:
         self._requests.clear()
         self._next_number = 1
         self._unknown.clear()
+
+
+def _headers_shown(request: Request) -> Iterator[tuple[str, str]]:
+    """Those that carry no credentials. A page that was fetched with some in its URL names them in `Referer`."""
+    for name in _HEADERS_SHOWN:
+        value = request.header(name)
+        if value is not None:
+            yield name, value.partition("?")[0] if name == "referer" else value

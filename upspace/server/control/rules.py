@@ -113,5 +113,13 @@ class _Kept:
 
 def _matcher(path: str) -> re.Pattern[str]:
     """What matches the paths that a rule is for. `*` stands for anything, slashes included."""
-    given = PATHS.get(path, (path,))
-    return re.compile("|".join(".*".join(map(re.escape, pattern.split("*"))) for pattern in given), re.DOTALL)
+    return re.compile("|".join(map(_expression, PATHS.get(path, (path,)))), re.DOTALL)
+
+
+def _expression(pattern: str) -> str:
+    """Each part is taken where it first stands, and never looked for again: many stars would take for ever."""
+    first, *others = map(re.escape, pattern.split("*"))
+    if not others:
+        return first
+    *middle, last = others
+    return first + "".join(f"(?>.*?{part})" for part in middle) + ".*" + last

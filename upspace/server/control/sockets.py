@@ -25,9 +25,9 @@ def reset_connection(peer: str) -> bool:
     host, _, port = peer.rpartition(":")
     for connection in _connections():
         if _other_end(connection) == (host.strip("[]"), port):
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
-            # It may have been reset by the other end meanwhile.
+            # It may have been closed by the other end meanwhile.
             with suppress(OSError):
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
                 connection.shutdown(socket.SHUT_RD)
             return True
     return False

@@ -1,6 +1,8 @@
 """What a controlled server remembers besides its store, and snapshots of all of it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from upspace.server.app import App
@@ -40,6 +42,7 @@ class ControlState:
         self.replay = Replay()
         self._snapshots: dict[str, _Snapshot] = {}
         self._start: _Snapshot | None = None
+        self._gone_back = asyncio.Event()
 
     @property
     def store(self) -> Store:
@@ -81,12 +84,21 @@ class ControlState:
         if self._snapshots.pop(name, None) is None:
             raise NotFoundError
 
+    async def goes_on(self, seconds: float) -> bool:
+        """Wait; False, and at once, if meanwhile the server is taken back to what it was."""
+        gone_back = self._gone_back
+        with suppress(TimeoutError):
+            await asyncio.wait_for(gone_back.wait(), seconds)
+        return not gone_back.is_set()
+
     async def _taken(self) -> _Snapshot:
         store = await self.store.snapshot()
         return _Snapshot(store, self.clock.copy(), self.rules.copy(), self.replay.copy(), self.clock())
 
     async def _go_back_to(self, snapshot: _Snapshot) -> None:
         await self.store.restore(snapshot.store)
+        self._gone_back.set()
+        self._gone_back = asyncio.Event()
         self.clock.show(snapshot.clock)
         self.rules, self.replay = snapshot.rules.copy(), snapshot.replay.copy()
         self.log.clear()

@@ -1,9 +1,8 @@
-"""The station in front of an app that is controlled: the journal, faults, what was recorded, and direct access.
+"""The station in front of an app that is controlled: the journal, faults, and what was recorded.
 
 An app that is not controlled has no such station: see the doors.
 """
 
-import asyncio
 import re
 
 from upspace.server.app import body_parameters, build_app
@@ -17,14 +16,13 @@ from upspace.server.http import Request, Response
 from upspace.server.settings import Settings
 from upspace.server.viewer import bearer_token, presented, token_digest
 from upspace.store.interface import Store, StoreError
-from upspace.wire.control import CONTROL_PREFIX, DIRECT_PREFIX
-from upspace.wire.errors import BadRequestError
+from upspace.wire.control import CONTROL_PREFIX
+from upspace.wire.errors import BadRequestError, UnavailableError
 from upspace.wire.forms import parse_query, read_mids
 
-_NANOSECONDS = 1_000_000_000
+_MICROSECONDS = 1_000_000
 
 _OWN_PREFIX = "/-/"
-_DIRECT = DIRECT_PREFIX + "/"
 _MID_PARAMETERS = ("mid", "vmid", "fid", "fids")
 # An envelope, plain or in a call of a callback, which has at most 64 characters.
 _CODE = re.compile(rb'[^{]{0,65}\{"code":(-?[0-9]{1,9}),')
@@ -42,9 +40,6 @@ class ControlledApp:
     async def respond(self, request: Request) -> Response:
         """The reply to one request, and the manner in which it goes out. Nothing is raised."""
         path = request.path
-        if path.startswith(_DIRECT):
-            # For a test's own look at the world, which must not be in the way of what it tests.
-            return await self._app.respond(_with_path(request, path.removeprefix(DIRECT_PREFIX)))
         if path.startswith(CONTROL_PREFIX):
             return await self._interface.respond(request)
         if path.startswith(_OWN_PREFIX):
@@ -61,8 +56,11 @@ class ControlledApp:
         recorded = state.replay.answer(request.method, request.path, read.parameters) if hit is None else None
         if hit is not None:
             asked.answered_by = hit.rule.shape
-            await asyncio.sleep(hit.delay_s)
-            response = await faulty_response(request, hit.rule, self._app.respond)
+            if await state.goes_on(hit.delay_s):
+                response = await faulty_response(request, hit.rule, self._app.respond)
+            else:
+                # What it asks for or would change is gone, and whoever waits for it has mostly left.
+                response = self._app.refused(UnavailableError(), request)
         elif recorded is not None:
             asked.answered_by, response = "replay", recorded
         else:
@@ -94,16 +92,11 @@ class ControlledApp:
 async def build_controlled(store: Store, settings: Settings, fill: Fill) -> ControlledApp:
     """An app over `store` that goes by a clock of its own, with its control interface in front of it."""
     clock = Clock()
-    app = build_app(store, settings, clock, limits_clock=lambda: int(clock() * _NANOSECONDS))
+    # Rounded to what a float can tell apart in our days: a clock that goes on by a second shows a second more.
+    app = build_app(store, settings, clock, limits_clock=lambda: round(clock() * _MICROSECONDS) * 1_000)
     state = ControlState(app, clock, fill)
     await state.begin()
     return ControlledApp(state, Interface(state, anywhere=settings.control_anywhere))
-
-
-def _with_path(request: Request, path: str) -> Request:
-    return Request(
-        request.method, path, request.query, request.header, request.header_lines, request.body, request.peer
-    )
 
 
 def _target(path: str, read: Read) -> Target:
