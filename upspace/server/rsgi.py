@@ -41,6 +41,7 @@ class RsgiDoor:
         on_stopped: Callable[[], None] | None = None,
     ) -> None:
         self._settings = settings
+        self._controlled = settings.control
         self._fill = fill
         self._limits_table = limits_table
         self._on_ready = on_ready
@@ -75,8 +76,8 @@ class RsgiDoor:
         # A body that nobody wants is read too: left unread, it would cost the client its connection.
         length = header("content-length")
         if length or scope.method not in ("GET", "HEAD") or header("transfer-encoding"):
-            body = await _read_body(protocol, int(length) if length else 0, to_its_end=self._settings.control)
-        if self._settings.control and not header("host"):
+            body = await _read_body(protocol, int(length) if length else 0, to_its_end=self._controlled)
+        if self._controlled and not header("host"):
             header = _with_host(header, scope.authority or "")
         lines = headers.get_all  # type: ignore[attr-defined]  # missing in Granian's stub
         response = await self._app.respond(
