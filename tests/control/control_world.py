@@ -21,6 +21,13 @@ INFO, LIST, MODIFY = "/x/space/acc/info", "/x/relation/followings", "/x/relation
 
 OK = {"code": 0, "message": "0", "ttl": 1}
 NOT_FOUND = {"code": -404, "message": "啥都木有", "ttl": 1}
+
+
+def absent(what: str) -> dict[str, Any]:
+    """The refusal for something that is not there."""
+    return NOT_FOUND | {"data": {"reason": f"there is no {what}"}}
+
+
 CAST = "cast"
 
 

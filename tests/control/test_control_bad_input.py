@@ -233,7 +233,7 @@ VALUES: dict[str, Any] = {
     "Advance": {"seconds": 1},
     "RelationRecord": {"owner": 1, "other": 2, "mtime": 3},
     "LoadRequest": {"accounts": [{}], "relations": [{"owner": 1, "other": 2}]},
-    "Loaded": {"accounts": 1, "relations": 1},
+    "Loaded": {"mids": [1], "relations": 1},
     "CommunityRequest": {},
     "TokenOrder": {"mid": 1, "expires_s": 1},
     "SnapshotState": {"name": "a", "bytes": 1, "taken": 1},

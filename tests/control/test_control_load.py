@@ -33,7 +33,7 @@ def stat(world: World, mid: int) -> tuple[int, int]:
 
 def test_accounts_are_loaded_as_their_records_say_and_replaced_as_a_whole(world: World) -> None:
     record = {"mid": DAVE, "name": "Dave", "level": 6, "sign": "s", "state": "suspended"}
-    assert world.done("POST", "load", {"accounts": [record]}) == {"accounts": 1, "relations": 0}
+    assert world.done("POST", "load", {"accounts": [record]}) == {"mids": [DAVE], "relations": 0}
     data = world.client.get(INFO, params={"mid": DAVE}).json()["data"]
     assert (data["name"], data["level"], data["sign"], data["silence"]) == ("Dave", 6, "s", 1)
     world.done("POST", "load", {"accounts": [{"mid": DAVE, "name": "D"}]})
@@ -44,6 +44,23 @@ def test_accounts_are_loaded_as_their_records_say_and_replaced_as_a_whole(world:
     assert (stat(world, ALICE), world.relation(ALICE, BOB)) == ((1, 2), (6, START))
 
 
+def test_a_record_without_a_mid_gets_one_that_no_account_has(world: World) -> None:
+    world.done("POST", "load", {"accounts": [{"mid": 10_002, "name": "there"}]})
+    records = [{"name": "a"}, {"mid": 10_004, "name": "b"}, {"name": "c"}, {"name": "d"}]
+    assert world.done("POST", "load", {"accounts": records})["mids"] == [10_001, 10_004, 10_003, 10_005]
+    assert world.client.get(INFO, params={"mid": 10_002}).json()["data"]["name"] == "there"
+
+
+def test_without_replace_an_account_that_is_there_is_refused(world: World) -> None:
+    record = {"mid": 500, "name": "Eve"}
+    tried: list[list[dict[str, Any]]] = [[{"name": "new"}, {"mid": ALICE, "name": "x"}], [record, record]]
+    for records in tried:
+        reason = world.reason("POST", "load", {"accounts": records, "replace": False})
+        assert reason == f"accounts[1]: account {records[1]['mid']} is there already"
+    assert world.client.get(INFO, params={"mid": 500}).json()["code"] == -404
+    assert world.done("POST", "load", {"accounts": [record], "replace": False})["mids"] == [500]
+
+
 def test_relations_are_loaded_in_both_directions(world: World) -> None:
     world.done("PUT", "clock", {"now": START + 77.9})
     relations = [
@@ -52,7 +69,7 @@ def test_relations_are_loaded_in_both_directions(world: World) -> None:
         {"owner": DAVE, "other": BOB, "attribute": 1},
         {"owner": BOB, "other": DAVE, "attribute": 128, "mtime": 0},
     ]
-    assert world.done("POST", "load", {"relations": relations}) == {"accounts": 0, "relations": 4}
+    assert world.done("POST", "load", {"relations": relations}) == {"mids": [], "relations": 4}
     assert world.relation(DAVE, CAROL) == (6, 5)
     assert world.relation(CAROL, DAVE) == (6, START + 77)
     assert world.relation(DAVE, BOB) == (1, START + 77)

@@ -184,8 +184,9 @@ def record(*arguments: str) -> Ran:
 @pytest.mark.parametrize(
     ("upstream", "file", "port", "said"),
     [
-        ("ftp://127.0.0.1", "pairs.jsonl", "0", "upstream: 'ftp://127.0.0.1' is not of the form http://host:port"),
-        ("http://", "pairs.jsonl", "0", "upstream: 'http://' is not of the form http://host:port"),
+        ("ftp://127.0.0.1", "pairs.jsonl", "0", "upstream: this is not of the form http(s)://host[:port][/path]"),
+        ("http://", "pairs.jsonl", "0", "upstream: this is not of the form"),
+        ("http://me:a-secret@127.0.0.1:1", "pairs.jsonl", "0", "upstream: this is not of the form"),
         ("http://127.0.0.1:1", "nowhere/pairs.jsonl", "0", "nowhere/pairs.jsonl: No such file or directory"),
         ("http://127.0.0.1:1", "pairs.jsonl", "taken", "cannot listen on 127.0.0.1:"),
     ],
@@ -197,4 +198,5 @@ def test_what_cannot_be_is_one_line(tmp_path: Path, upstream: str, file: str, po
     assert ran.code == 1
     assert ran.out == ""
     assert said in ran.err
+    assert "a-secret" not in ran.err
     assert ran.err.count("\n") == 1

@@ -9,7 +9,6 @@ import click
 
 from upspace.cli.signals import ENDING, signals
 from upspace.proxy.targets import Address
-from upspace.server.settings import ENVIRONMENT_PREFIX
 
 if TYPE_CHECKING:
     from upspace.proxy.recorded import PairFile
@@ -22,7 +21,6 @@ _PORT = 8002
     "--upstream",
     required=True,
     metavar="URL",
-    envvar=ENVIRONMENT_PREFIX + "UPSTREAM",
     help="the server to ask: any that speaks the API and that you may ask",
 )
 @click.option(
@@ -51,10 +49,10 @@ def record(upstream: str, file: Path, host: str, port: int) -> None:
 
     try:
         url = URL(upstream)
-        if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment:
+        if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment or url.userinfo:
             raise InvalidURL("")
     except InvalidURL:
-        raise click.ClickException(f"upstream: {upstream!r} is not of the form http://host:port") from None
+        raise click.ClickException("upstream: this is not of the form http(s)://host[:port][/path]") from None
     try:
         with listen(host, port) as listener, PairFile(file) as pairs:
             asyncio.run(_record(listener, upstream, pairs))

@@ -10,14 +10,13 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from upspace.wire.body import parse_body
-from upspace.wire.control import UNRECORDED, Pair
+from upspace.wire.control import CREDENTIALS, UNRECORDED, Pair
 from upspace.wire.errors import BadRequestError
 from upspace.wire.forms import parse_query
 
 REMOVED = "removed"
 """What stands in place of a credential wherever else it occurs."""
 
-_SECRET_PARAMETERS = ("access_key", "csrf", "csrf_token")
 # Shorter values occur by chance, and replacing them would spoil what is recorded.
 _SECRET_MIN = 6
 
@@ -51,7 +50,8 @@ def pair_of(passed: Exchange) -> Pair:
         path=_without(passed.path, secrets),
         parameters=kept,
         status=passed.status,
-        content_type=next((value for name, value in passed.reply_headers if name == "content-type"), ""),
+        content_type=_header(passed.reply_headers, "content-type"),
+        retry_after=_header(passed.reply_headers, "retry-after"),
     )
     try:
         return msgspec.structs.replace(pair, text=_without(passed.reply.decode(), secrets))
@@ -70,6 +70,7 @@ class PairFile:
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.fchmod(self._file, 0o600)
         self.count = 0
 
     def add(self, pair: Pair) -> None:
@@ -91,25 +92,30 @@ class PairFile:
 
 
 def _body_parameters(passed: Exchange) -> dict[str, str]:
-    kind = next((value for name, value in passed.headers if name == "content-type"), None)
     try:
-        return parse_body(kind, passed.body)
+        return parse_body(_header(passed.headers, "content-type") or None, passed.body)
     except BadRequestError:
         return {}
 
 
+def _header(headers: Iterable[tuple[str, str]], wanted: str) -> str:
+    """The first of that name; empty if there is none."""
+    return next((value for name, value in headers if name == wanted), "")
+
+
 def _secrets(passed: Exchange, parameters: Mapping[str, str]) -> list[str]:
     """Every credential of an exchange, longest first, as they are and as they stand in URLs."""
-    found = {parameters[name] for name in _SECRET_PARAMETERS if name in parameters}
+    found = {parameters[name] for name in CREDENTIALS if name in parameters}
     for name, value in passed.headers:
         if name in ("authorization", "proxy-authorization"):
-            found.add(value.partition(" ")[2].strip())
+            found.add(value.rpartition(" ")[2])
         elif name == "cookie":
             found.update(_cookie_values(value.split(";")))
     for name, value in passed.reply_headers:
         if name == "set-cookie":
             found.update(_cookie_values([value.partition(";")[0]]))
-    forms = {form for value in found for form in (value, unquote(value), quote(value, safe=""))}
+    plain = {form for value in found for form in (value, unquote(value))}
+    forms = plain | {quote(value, safe="") for value in plain}
     # The cookie DedeUserID is the viewer's mid: a number signs nobody in, and stands in many a reply.
     return sorted((form for form in forms if len(form) >= _SECRET_MIN and not form.isdigit()), key=len, reverse=True)
 

@@ -113,6 +113,10 @@ class App:
         """Whether the contract has an endpoint at `path`."""
         return path in self._routes
 
+    def unlimited(self) -> "App":
+        """The same app, for requests to which no rate limit applies."""
+        return App(self.service, self._routes, None, self._admin, trust_forwarded=self._trust_forwarded)
+
     def forget(self) -> None:
         """Forget what is kept of accounts and of clients: the store is another one now, or the time."""
         self.service.accounts.clear()

@@ -1,5 +1,6 @@
 """What the control interface reads and answers (docs/control.md). The test fixture speaks to it in these types."""
 
+import re
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -29,6 +30,7 @@ PATHS = {endpoint.name: endpoint.paths for endpoint in ENDPOINTS}
 
 Seconds = Annotated[float, Meta(ge=0, le=_DELAY_MAX_S)]
 UnixTime = Annotated[float, Meta(ge=0, le=TIME_MAX_S)]
+HeaderValue = Annotated[str, Meta(pattern=r"^[ -~]*\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.-]+\Z")]
 
 
@@ -93,16 +95,20 @@ class RelationRecord(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
 
 class LoadRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """Accounts, as records, and relations, which may be of accounts that are there already. All of it or nothing."""
+    """Accounts, as records, and relations, which may be of accounts that are there already. All of it or nothing.
+
+    A record without a `mid` gets one that no account has. Unless `replace`, a mid that an account has is refused.
+    """
 
     accounts: list[Any] = []
     relations: list[RelationRecord] = []
+    replace: bool = True
 
 
 class Loaded(Struct, frozen=True):
-    """How much has been loaded."""
+    """The mids of the accounts that have been loaded, in their order, and how many relations were."""
 
-    accounts: int
+    mids: list[int]
     relations: int
 
 
@@ -173,7 +179,8 @@ class Pair(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     path: str
     parameters: dict[str, str] = {}
     status: Annotated[int, Meta(ge=200, le=599)]
-    content_type: Annotated[str, Meta(pattern=r"^[ -~]*\Z")] = field(default="", name="content-type")
+    content_type: HeaderValue = field(default="", name="content-type")
+    retry_after: HeaderValue = field(default="", name="retry-after")
     text: str | UnsetType = UNSET
     base64: bytes | UnsetType = UNSET
 
@@ -191,8 +198,32 @@ class ReplayRequest(Struct, frozen=True, forbid_unknown_fields=True):
     pairs: list[Pair]
 
 
-UNRECORDED = frozenset(("access_key", "csrf", "csrf_token", "w_rid", "wts", "sign", "ts", "_"))
+CREDENTIALS = frozenset(
+    ("access_key", "access_token", "bili_jct", "csrf", "csrf_token", "password", "refresh_token", "SESSDATA", "token")
+)
+"""Parameters that sign somebody in, here or elsewhere."""
+
+UNRECORDED = CREDENTIALS | {"w_rid", "wts", "sign", "ts", "_"}
 """Parameters that no record holds and no replay looks at: credentials, and what differs from request to request."""
+
+
+def path_matcher(path: str) -> re.Pattern[str]:
+    """What matches the paths of a path, of a pattern in which `*` stands for anything, or of an endpoint by its name.
+
+    Raises BadRequestError for a text that no request can match.
+    """
+    if not (path.startswith("/") or "*" in path or path in PATHS) or "?" in path:
+        raise BadRequestError(f"path: {path!r} is no path (/x/...), no pattern with *, and no name of an endpoint")
+    return re.compile("|".join(map(_expression, PATHS.get(path, (path,)))), re.DOTALL)
+
+
+def _expression(pattern: str) -> str:
+    """Each part is taken where it first stands, and never looked for again: many stars would take for ever."""
+    first, *others = map(re.escape, pattern.split("*"))
+    if not others:
+        return first
+    *middle, last = others
+    return first + "".join(f"(?>.*?{part})" for part in middle) + ".*" + last
 
 
 def read_control(value: Any, struct: type[S]) -> S:
@@ -208,8 +239,7 @@ def read_control(value: Any, struct: type[S]) -> S:
 
 def _check_rule(rule: FaultRule) -> None:
     """Refuse what a type cannot: a path that no request can have, and values that belong to other shapes."""
-    if not (rule.path.startswith("/") or "*" in rule.path or rule.path in PATHS):
-        raise BadRequestError(f"path: {rule.path!r} is no path (/x/...), no pattern with *, and no name of an endpoint")
+    path_matcher(rule.path)
     if (rule.code is not None) != (rule.shape is Shape.REFUSAL):
         raise BadRequestError("code: shape refusal needs one, and no other shape has one")
     if rule.code is not None and rule.code not in TABLE:

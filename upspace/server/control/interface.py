@@ -4,19 +4,19 @@ Replies are envelopes, and a refusal says in `data.reason` why.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from upspace.model import Relation
+from upspace.model import Profile, Relation
 from upspace.records import profile_of
 from upspace.server.admin import ACCOUNT_HANDLERS
 from upspace.server.admin import Handler as AccountHandler
 from upspace.server.control.access import check_access
 from upspace.server.control.replay import Replay
-from upspace.server.control.state import ControlState
+from upspace.server.control.state import ControlState, absent
 from upspace.server.http import BODY_MAX_BYTES, JSON_HEADERS, Request, Response
 from upspace.server.tokens import issue_token
 from upspace.store.interface import AccountDeletedError, StoreError, StoreTimeoutError, StoreUnavailableError
@@ -57,6 +57,8 @@ class Interface:
     def __init__(self, state: ControlState, *, anywhere: bool) -> None:
         self._state = state
         self._anywhere = anywhere
+        # A test's own look at the world must not use up what the program under test may ask for.
+        self._direct = state.app.unlimited()
 
     async def respond(self, request: Request) -> Response:
         """The reply to a request under CONTROL_PREFIX. Nothing is raised."""
@@ -65,7 +67,7 @@ class Interface:
                 check_access(request)
             if request.path.startswith(_DIRECT):
                 # For a test's own look at the world, which must not be in the way of what it tests.
-                return await self._state.app.respond(_with_path(request, request.path.removeprefix(DIRECT_PREFIX)))
+                return await self._direct.respond(_with_path(request, request.path.removeprefix(DIRECT_PREFIX)))
             data = await self._answer(request)
             return Response(200, JSON_HEADERS, envelope.answer(0, envelope.SUCCESS_MESSAGE, data))
         except Exception as error:
@@ -113,21 +115,33 @@ async def _reset(state: ControlState, call: _Call) -> None:
 
 
 async def _load(state: ControlState, call: _Call) -> Loaded:
-    """Add accounts and relations, all or nothing; what is there already is replaced."""
+    """Add accounts and relations, all or nothing."""
     asked = call.read(LoadRequest)
-    profiles = []
+    taken = {record["mid"] for record in asked.accounts if isinstance(record, dict) and "mid" in record}
+    profiles: dict[int, Profile] = {}
     for place, record in enumerate(asked.accounts):
         try:
-            profiles.append(profile_of(read_record(record)))
+            profile = await _profile(state, record, taken)
+            mid = profile.account.mid
+            if not asked.replace and (mid in profiles or await state.store.standing(mid) is not None):
+                raise BadRequestError(f"account {mid} is there already")
         except BadRequestError as error:
             raise BadRequestError(f"accounts[{place}]: {error}") from None
+        profiles[mid] = profile
     now = int(state.clock())
     relations = [
         Relation(each.owner, each.other, each.attribute, now if each.mtime is None else each.mtime)
         for each in asked.relations
     ]
-    await state.store.load(profiles, relations)
-    return Loaded(len(profiles), len(relations))
+    await state.store.load(profiles.values(), relations)
+    return Loaded(list(profiles), len(relations))
+
+
+async def _profile(state: ControlState, record: Any, taken: Collection[Any]) -> Profile:
+    """What a record says; one without a mid gets one that no account has, and none of `taken`."""
+    if isinstance(record, dict) and "mid" not in record:
+        record = {"mid": await state.free_mid(taken), **record}
+    return profile_of(read_record(record))
 
 
 async def _make_community(state: ControlState, call: _Call) -> None:
@@ -196,13 +210,13 @@ async def _clear_faults(state: ControlState, call: _Call) -> None:
 async def _show_fault(state: ControlState, call: _Call) -> FaultState:
     fault = state.rules.one(call.id)
     if fault is None:
-        raise NotFoundError
+        raise absent(f"fault {call.name}")
     return fault
 
 
 async def _remove_fault(state: ControlState, call: _Call) -> None:
     if not state.rules.remove(call.id):
-        raise NotFoundError
+        raise absent(f"fault {call.name}")
 
 
 async def _show_requests(state: ControlState, call: _Call) -> Journal:

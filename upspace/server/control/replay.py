@@ -31,7 +31,8 @@ class Replay:
         place = min(self._given[key], len(replies) - 1)
         self._given[key] += 1
         pair = replies[place]
-        headers = [("content-type", pair.content_type)] if pair.content_type else []
+        said = (("content-type", pair.content_type), ("retry-after", pair.retry_after))
+        headers = [(name, value) for name, value in said if value]
         return Response(pair.status, headers, pair.body)
 
     def copy(self) -> "Replay":

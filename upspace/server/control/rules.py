@@ -1,12 +1,11 @@
 """When a fault is sent: the rules in their order, and the first that hits."""
 
-import re
 from collections.abc import Collection
 from random import Random
 
 from msgspec import Struct
 
-from upspace.wire.control import PATHS, FaultRule, FaultState
+from upspace.wire.control import FaultRule, FaultState, path_matcher
 
 
 class Target(Struct, frozen=True):
@@ -61,6 +60,10 @@ class Rules:
                 return hit
         return None
 
+    def go_on_from(self, other: "Rules") -> None:
+        """Give no id again that the other rules have given: whoever holds one would take this for that."""
+        self._next_id = max(self._next_id, other._next_id)
+
     def copy(self) -> "Rules":
         """The same rules with the same counts and the same numbers still to be drawn, apart from these."""
         copied = Rules()
@@ -73,7 +76,7 @@ class _Kept:
     def __init__(self, id: int, rule: FaultRule) -> None:  # noqa: A002
         self._id = id
         self._rule = rule
-        self._paths = _matcher(rule.path)
+        self._paths = path_matcher(rule.path)
         self._drawing = Random(rule.seed)  # noqa: S311  # drawn the same again, on purpose
         self._matched = 0
         self._sent = 0
@@ -109,17 +112,3 @@ class _Kept:
         copied._drawing.setstate(self._drawing.getstate())
         copied._matched, copied._sent = self._matched, self._sent
         return copied
-
-
-def _matcher(path: str) -> re.Pattern[str]:
-    """What matches the paths that a rule is for. `*` stands for anything, slashes included."""
-    return re.compile("|".join(map(_expression, PATHS.get(path, (path,)))), re.DOTALL)
-
-
-def _expression(pattern: str) -> str:
-    """Each part is taken where it first stands, and never looked for again: many stars would take for ever."""
-    first, *others = map(re.escape, pattern.split("*"))
-    if not others:
-        return first
-    *middle, last = others
-    return first + "".join(f"(?>.*?{part})" for part in middle) + ".*" + last

@@ -1,7 +1,7 @@
 """What a controlled server remembers besides its store, and snapshots of all of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from upspace.server.control.journal import RequestLog
 from upspace.server.control.replay import Replay
 from upspace.server.control.rules import Rules
 from upspace.store.interface import Store, StoreLastsError
+from upspace.wire.admin import Reason
 from upspace.wire.control import CommunityRequest, SnapshotState
 from upspace.wire.errors import BadRequestError, NotFoundError
 
@@ -18,6 +19,7 @@ Fill = Callable[[Store, CommunityRequest], Awaitable[None]]
 """Puts a synthetic community into an empty store. Raises ValueError that says why it cannot."""
 
 _SNAPSHOTS_MAX = 1_000
+_FIRST_MID = 10_001
 
 
 class _Snapshot(NamedTuple):
@@ -27,6 +29,7 @@ class _Snapshot(NamedTuple):
     clock: Clock
     rules: Rules
     replay: Replay
+    next_mid: int
     taken: float
 
 
@@ -43,6 +46,7 @@ class ControlState:
         self._snapshots: dict[str, _Snapshot] = {}
         self._start: _Snapshot | None = None
         self._gone_back = asyncio.Event()
+        self._next_mid = _FIRST_MID
 
     @property
     def store(self) -> Store:
@@ -76,13 +80,20 @@ class ControlState:
     async def restore_snapshot(self, name: str) -> None:
         """Be what the server was. The journal begins anew. Raises NotFoundError for a name that is not there."""
         if name not in self._snapshots:
-            raise NotFoundError
+            raise absent(f"snapshot {name}")
         await self._go_back_to(self._snapshots[name])
 
     def delete_snapshot(self, name: str) -> None:
         """Forget a snapshot. Raises NotFoundError for a name that is not there."""
         if self._snapshots.pop(name, None) is None:
-            raise NotFoundError
+            raise absent(f"snapshot {name}")
+
+    async def free_mid(self, taken: Collection[object]) -> int:
+        """A mid that no account has, which is none of `taken` and is not given again."""
+        while self._next_mid in taken or await self.store.standing(self._next_mid) is not None:
+            self._next_mid += 1
+        self._next_mid += 1
+        return self._next_mid - 1
 
     async def goes_on(self, seconds: float) -> bool:
         """Wait; False, and at once, if meanwhile the server is taken back to what it was."""
@@ -93,16 +104,24 @@ class ControlState:
 
     async def _taken(self) -> _Snapshot:
         store = await self.store.snapshot()
-        return _Snapshot(store, self.clock.copy(), self.rules.copy(), self.replay.copy(), self.clock())
+        return _Snapshot(store, self.clock.copy(), self.rules.copy(), self.replay.copy(), self._next_mid, self.clock())
 
     async def _go_back_to(self, snapshot: _Snapshot) -> None:
         await self.store.restore(snapshot.store)
         self._gone_back.set()
         self._gone_back = asyncio.Event()
         self.clock.show(snapshot.clock)
-        self.rules, self.replay = snapshot.rules.copy(), snapshot.replay.copy()
+        rules_before, self.rules = self.rules, snapshot.rules.copy()
+        self.rules.go_on_from(rules_before)
+        self.replay = snapshot.replay.copy()
+        self._next_mid = snapshot.next_mid
         self.log.clear()
         self.app.forget()
+
+
+def absent(what: str) -> NotFoundError:
+    """The refusal for something that is not there, which says what."""
+    return NotFoundError(data=Reason(f"there is no {what}"))
 
 
 def _state(name: str, snapshot: _Snapshot) -> SnapshotState:
