@@ -102,6 +102,8 @@ def test_settings_and_what_every_test_starts_with_are_overridden_in_a_conftest(r
             assert ask("/x/space/acc/info?mid=5")["code"] == 0
             upspace.account("another")
             assert upspace.account().mid == 10_002
+            with upspace.client(5) as mine:
+                assert [mine.nav().uname for _ in range(5)] == ["there already"] * 5
     """)
     run.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=3)
 
@@ -109,8 +111,7 @@ def test_settings_and_what_every_test_starts_with_are_overridden_in_a_conftest(r
 def test_a_setting_that_cannot_be_and_a_server_that_does_not_start_say_so(run: pytest.Pytester) -> None:
     run.makepyfile("""
         import pytest
-        from upspace.testing import ServerError, serving
-        from upspace.server.settings import SettingsError
+        from upspace.testing import ServerError, SettingsError, serving
 
         def test_it():
             with pytest.raises(SettingsError, match="profile"):
@@ -119,8 +120,59 @@ def test_a_setting_that_cannot_be_and_a_server_that_does_not_start_say_so(run: p
             with pytest.raises(ServerError, match="no such file"):
                 with serving(store="sqlite:///nowhere/store.db"):
                     pass
+            for wrong, said in (
+                ({"profle": "recent"}, "profle: there is no such setting, but there is profile"),
+                ({"tls": True}, "tls: "),
+                ({"control": False}, "control: "),
+            ):
+                with pytest.raises(SettingsError, match=said):
+                    with serving(**wrong):
+                        pass
+            with serving(public_url="http://up.invalid") as upspace:
+                assert upspace.account().mid == 10_001
     """)
     run.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_what_a_test_has_kept_is_gone_in_the_next(run: pytest.Pytester) -> None:
+    run.makepyfile("""
+        import pytest
+        from upspace.testing import ControlError
+
+        @pytest.mark.parametrize("number", range(2))
+        def test_it(upspace, number):
+            with pytest.raises(ControlError, match="there is no snapshot start"):
+                upspace.restore("start")
+            upspace.account()
+            upspace.snapshot("start")
+            upspace.client().finger_spi()
+            assert upspace.account().mid == 10_002
+    """)
+    run.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)
+
+
+def test_a_server_that_has_ended_is_told_by_every_test(run: pytest.Pytester) -> None:
+    run.makepyfile("""
+        import os
+        import signal
+        import pytest
+
+        def test_that_kills_it(upspace):
+            os.killpg(upspace._server._process.pid, signal.SIGKILL)
+            upspace._server._process.wait()
+            upspace.account()
+
+        def test_that_finds_it_dead(upspace):
+            pass
+    """)
+    result = run.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*ServerError: the server has ended with exit code -9*",
+            "*ServerError: the server has ended with exit code -9*",
+        ]
+    )
 
 
 def test_a_failed_test_shows_the_requests_that_the_server_had(run: pytest.Pytester) -> None:

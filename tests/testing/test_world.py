@@ -1,10 +1,13 @@
 """The world of a test: accounts, relations, faults, the clock, the journal, and going back."""
 
 import asyncio
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 import msgspec
@@ -104,6 +107,23 @@ def test_what_cannot_be_is_refused_with_the_reason_and_changes_nothing(upspace: 
     assert upspace.account().record["counters"]["following"] == 0
 
 
+def test_a_mid_is_given_once_and_one_that_an_account_has_is_refused(upspace: Upspace) -> None:
+    first = upspace.account("first", mid=10_002)
+    others = upspace.accounts(2)
+    assert [other.mid for other in others] == [10_001, 10_003]
+    with pytest.raises(ControlError, match="account 10002 is there already"):
+        upspace.account("second", mid=first.mid)
+    assert upspace.existing(10_002).name == "first"
+    with pytest.raises(ControlError, match="accounts/99"):
+        upspace.existing(99)
+
+
+def test_more_than_a_request_can_carry_is_loaded_in_several(upspace: Upspace) -> None:
+    made = upspace.accounts(60, sign="长" * 20_000)
+    assert [account.mid for account in made] == list(range(10_001, 10_061))
+    assert len(upspace.existing(10_060).record["sign"]) == 20_000
+
+
 def test_relations_are_there_without_asking_the_rules(upspace: Upspace) -> None:
     one, other = upspace.accounts(2)
     upspace.block(other, one, mtime=5)
@@ -142,6 +162,19 @@ def test_a_fault_hits_as_often_as_it_should_and_tells_how_often_it_did(upspace: 
     fault.remove()
     with pytest.raises(ControlError, match="faults/"):
         fault.remove()
+
+
+def test_a_fault_in_a_with_ends_with_it_even_if_all_have_ended_before(upspace: Upspace, client: Client) -> None:
+    with upspace.fail("card", "busy"):
+        upspace.end_faults()
+    first = upspace.fail("card", "busy")
+    upspace.reset()
+    second = upspace.fail("acc_info", "risk")
+    with pytest.raises(ControlError, match="there is no fault"):
+        first.remove()
+    with pytest.raises(RiskControlError):
+        client.acc_info(5)
+    assert second.sent == 1
 
 
 def test_a_slow_reply_is_the_normal_one_later(upspace: Upspace, client: Client) -> None:
@@ -195,6 +228,38 @@ def test_what_is_printed_of_requests_explains_a_near_miss(upspace: Upspace, clie
     assert not upspace.requests()
 
 
+def test_a_path_that_no_request_can_have_is_refused_instead_of_counted(upspace: Upspace, client: Client) -> None:
+    client.relation_stat(5)
+    for path in ("acc_inof", "/x/relation/stat?vmid=5"):
+        with pytest.raises(BadRequestError, match="no name of an endpoint"):
+            upspace.requests(path)
+        with pytest.raises(BadRequestError, match="no name of an endpoint"):
+            upspace.fail(path, "busy")
+    assert upspace.requests("/x/relation/*").count == upspace.requests("relation_stat").count == 1
+
+
+def statuses(replies: BinaryIO) -> Iterator[bytes]:
+    """The status lines of replies that follow each other."""
+    return (line for line in replies if line.startswith(b"HTTP/1.1 ") or b"}HTTP/1.1 " in line)
+
+
+def test_requests_that_are_not_known_any_more_are_not_counted_as_none(upspace: Upspace) -> None:
+    host, port = upspace.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as program:
+        # All on one connection without waiting, as far as buffers allow.
+        sending = threading.Thread(
+            target=program.sendall, args=(b"GET /x/relation/stat HTTP/1.1\r\nhost: localhost\r\n\r\n" * 10_001,)
+        )
+        sending.start()
+        with program.makefile("rb") as replies:
+            assert sum(1 for _ in zip(range(10_001), statuses(replies), strict=False)) == 10_001
+        sending.join()
+    with pytest.raises(ControlError, match="1 requests are not known any more"):
+        upspace.requests("acc_info")
+    upspace.forget_requests()
+    assert upspace.requests().count == 0
+
+
 def test_paths_that_are_not_there_are_told(upspace: Upspace) -> None:
     for _ in range(2):
         httpx.get(f"{upspace.url}/x/v2/reply?oid=1", trust_env=False)
@@ -213,6 +278,22 @@ def test_a_test_looks_at_the_world_unseen_and_unhurt(upspace: Upspace) -> None:
 
     assert asyncio.run(ask()) == "viewer"
     assert upspace.requests().count == 0
+
+
+def test_a_token_is_of_use_after_going_back_and_one_may_end(upspace: Upspace) -> None:
+    viewer = upspace.account("viewer")
+    upspace.snapshot("here")
+    before = viewer.token
+    upspace.restore("here")
+    assert upspace.client(viewer).nav().uname == "viewer"
+    assert viewer.token != before
+    upspace.clock.set(1_700_000_000)
+    short = viewer.issue_token(expires_s=60).token
+    with Client(upspace.url, token=short) as program:
+        assert program.nav().mid == viewer.mid
+        upspace.clock.advance(60)
+        with pytest.raises(NotSignedInError):
+            program.nav()
 
 
 def test_a_snapshot_brings_everything_back(upspace: Upspace, client: Client) -> None:
@@ -257,9 +338,21 @@ def test_recorded_replies_are_given_again(upspace: Upspace, client: Client, tmp_
     file = tmp_path / "recorded.jsonl"
     file.write_bytes(b"".join(msgspec.json.encode(pair) + b"\n" for pair in pairs))
     upspace.replay(file)
+    for spoilt in ("{", '{"method": "GET"}'):
+        (tmp_path / "spoilt.jsonl").write_text(f"\n{spoilt}\n")
+        with pytest.raises(ControlError, match=r"spoilt\.jsonl:2: "):
+            upspace.replay(tmp_path / "spoilt.jsonl")
     url = f"{upspace.url}/x/space/acc/info?mid={up.mid}&wts=1&w_rid=abc"
     assert [httpx.get(url, trust_env=False).text for _ in range(3)] == [reply, "not JSON", "not JSON"]
     assert client.card(up.mid).card.name == "stored"
+
+
+def test_more_is_replayed_than_a_request_can_carry(upspace: Upspace, tmp_path: Path) -> None:
+    pairs = [Pair(method="GET", path=f"/x/{number}", status=200, text="长" * 20_000) for number in range(60)]
+    file = tmp_path / "recorded.jsonl"
+    file.write_bytes(b"\n".join(map(msgspec.json.encode, pairs)))
+    upspace.replay(str(file))
+    assert len(httpx.get(f"{upspace.url}/x/59", trust_env=False).text) == 20_000
 
 
 def test_it_serves_without_pytest_in_async_programs_too() -> None:

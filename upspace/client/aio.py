@@ -10,7 +10,7 @@ from tenacity.asyncio import AsyncRetrying
 
 from upspace.client.credentials import Session, headers_of
 from upspace.client.endpoints import Endpoints
-from upspace.client.http import TIMEOUT_S, reply_of, request_of
+from upspace.client.http import TIMEOUT_S, reply_of, request_of, tls_context
 from upspace.client.paging import Pages
 from upspace.client.requests import Call
 from upspace.client.retries import RETRIES, attempts, pause_s, worth_another
@@ -47,6 +47,7 @@ class AsyncClient(Endpoints):
             timeout=timeout_s,
             transport=transport,
             trust_env=False,
+            verify=tls_context(),
         )
 
     async def send(self, call: Call[T]) -> T:

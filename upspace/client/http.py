@@ -1,5 +1,8 @@
 """Between calls and httpx, for both kinds of its clients."""
 
+import ssl
+from functools import cache
+
 import httpx
 
 from upspace.client.credentials import Session
@@ -7,6 +10,12 @@ from upspace.client.replies import Reply
 from upspace.client.requests import Call, T
 
 TIMEOUT_S = 10.0
+
+
+@cache
+def tls_context() -> ssl.SSLContext:
+    """What every client verifies servers with. Reading the certificates takes 20 ms, so it is done once."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def request_of(client: httpx.Client | httpx.AsyncClient, call: Call[T], session: Session | None) -> httpx.Request:

@@ -10,7 +10,7 @@ from tenacity import Retrying
 
 from upspace.client.credentials import Session, headers_of
 from upspace.client.endpoints import Endpoints
-from upspace.client.http import TIMEOUT_S, reply_of, request_of
+from upspace.client.http import TIMEOUT_S, reply_of, request_of, tls_context
 from upspace.client.paging import Pages
 from upspace.client.requests import Call
 from upspace.client.retries import RETRIES, attempts, pause_s, worth_another
@@ -52,6 +52,7 @@ class Client(Endpoints):
             timeout=timeout_s,
             transport=transport,
             trust_env=False,
+            verify=tls_context(),
         )
 
     def send(self, call: Call[T]) -> T:

@@ -1,5 +1,6 @@
 """Every setting of the server, declared once: flags, environment variables and docs come from here."""
 
+from difflib import get_close_matches
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -173,6 +174,7 @@ def build_settings(given: dict[str, Any]) -> Settings:
 
     Raises SettingsError for a value out of range, an unknown profile or an unknown name.
     """
+    _check_names(given)
     values = {name: value for name, value in given.items() if value is not None}
     profile = values.get("profile", "seed")
     if profile not in PROFILES:
@@ -200,6 +202,15 @@ def build_settings(given: dict[str, Any]) -> Settings:
         raise SettingsError("tls_hosts: a certificate is for one host name at least")
     _check_one_process(settings)
     return settings
+
+
+def _check_names(given: dict[str, Any]) -> None:
+    """Raise SettingsError for a name that is none, which may be a mistyped one."""
+    known = [setting.name for setting in all_settings()]
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            raise SettingsError(f"{name}: there is no such setting" + (f", but there is {near[0]}" if near else ""))
 
 
 def _check_one_process(settings: Settings) -> None:

@@ -7,23 +7,41 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from upspace.server.settings import SettingsError
     from upspace.testing.accounts import Account
     from upspace.testing.clock import Clock
+    from upspace.testing.context import serving
+    from upspace.testing.control import ControlError
     from upspace.testing.faults import Fault
+    from upspace.testing.proxying import Proxied
     from upspace.testing.requests import Requests
     from upspace.testing.server import ServerError
-    from upspace.testing.world import Upspace, serving
+    from upspace.testing.world import Upspace
 
-__all__ = ["Account", "Clock", "Fault", "Requests", "ServerError", "Upspace", "serving"]
+__all__ = [
+    "Account",
+    "Clock",
+    "ControlError",
+    "Fault",
+    "Proxied",
+    "Requests",
+    "ServerError",
+    "SettingsError",
+    "Upspace",
+    "serving",
+]
 
 _MODULES = {
     "Account": "upspace.testing.accounts",
     "Clock": "upspace.testing.clock",
+    "ControlError": "upspace.testing.control",
     "Fault": "upspace.testing.faults",
+    "Proxied": "upspace.testing.proxying",
     "Requests": "upspace.testing.requests",
     "ServerError": "upspace.testing.server",
+    "SettingsError": "upspace.server.settings",
     "Upspace": "upspace.testing.world",
-    "serving": "upspace.testing.world",
+    "serving": "upspace.testing.context",
 }
 
 

@@ -1,6 +1,5 @@
 """An account of the server under test."""
 
-from functools import cached_property
 from typing import Any
 
 from upspace.testing.control import ControlClient
@@ -19,6 +18,7 @@ class Account:
         self.mid = mid
         self.name = name
         self._control = control
+        self._issued_in: int | None = None
 
     @property
     def token(self) -> str:
@@ -46,8 +46,15 @@ class Account:
         record: dict[str, Any] = self._control.call("GET", f"accounts/{self.mid}")
         return record
 
+    def issue_token(self, expires_s: int | None = None) -> IssuedToken:
+        """A further token, which holds for so many seconds, for ever without them: its `token` and `csrf`."""
+        return self._control.read("POST", "tokens", IssuedToken, TokenOrder(self.mid, expires_s))
+
     def change(self, **fields: Any) -> None:
-        """Change fields of the account, counters and statistics among them. Objects are merged, None is the default."""
+        """Change fields of the account, counters and statistics among them.
+
+        Objects are merged, None brings a field back to its default, if it has one.
+        """
         self._control.call("PATCH", f"accounts/{self.mid}", record_fields(fields))
         self.name = fields.get("name", self.name)
 
@@ -61,9 +68,13 @@ class Account:
     def __int__(self) -> int:
         return self.mid
 
-    @cached_property
+    @property
     def _issued(self) -> IssuedToken:
-        return self._control.read("POST", "tokens", IssuedToken, TokenOrder(self.mid))
+        """The token, which is kept, but not beyond a restore: the server forgets it there."""
+        if self._issued_in != self._control.generation:
+            self._token = self.issue_token()
+            self._issued_in = self._control.generation
+        return self._token
 
 
 def record_fields(fields: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,8 @@ def main() -> None:
 
 
 def _announce(settings: Settings) -> None:
-    click.echo(settings.reached_at())
+    # Where it listens, whatever URL it is to be known by.
+    click.echo(msgspec.structs.replace(settings, public_url="").reached_at())
 
 
 def _follow_input() -> None:

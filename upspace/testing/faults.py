@@ -4,8 +4,9 @@ from types import TracebackType
 from typing import Literal, Self, TypedDict
 
 from upspace.testing.accounts import Account
-from upspace.testing.control import ControlClient
+from upspace.testing.control import ControlClient, ControlError
 from upspace.wire.control import FaultRule, FaultState
+from upspace.wire.errors import NotFoundError
 
 
 class RuleFields(TypedDict, total=False):
@@ -54,7 +55,12 @@ class Fault:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.remove()
+        try:
+            self.remove()
+        except ControlError as error:
+            # It may have ended with all the others.
+            if error.code != NotFoundError.code:
+                raise
 
     def __repr__(self) -> str:
         return f"Fault({self.rule.shape} on {self.rule.path})"

@@ -8,8 +8,7 @@ import pytest
 if TYPE_CHECKING:
     from upspace.testing.world import Upspace
 
-_START = "start"
-_SECTION = "upspace: requests"
+_SHOWN_MAX = 50
 
 
 @pytest.fixture(scope="session")
@@ -29,19 +28,19 @@ def upspace_server(
     upspace_settings: dict[str, Any], upspace_setup: "Callable[[Upspace], None] | None"
 ) -> "Iterator[Upspace]":
     """The server of this run, or of this worker of pytest-xdist. Tests ask for `upspace` instead."""
-    from upspace.testing.world import serving
+    from upspace.testing.context import serving
 
     with serving(**upspace_settings) as upspace:
         if upspace_setup is not None:
             upspace_setup(upspace)
-        upspace.snapshot(_START)
+        upspace.keep_as_start()
         yield upspace
 
 
 @pytest.fixture
 def upspace(upspace_server: "Upspace") -> "Upspace":
     """upspace as every test finds it: empty, or as `upspace_setup` made it, without faults, at the present time."""
-    upspace_server.restore(_START)
+    upspace_server.start_again()
     return upspace_server
 
 
@@ -49,22 +48,22 @@ def upspace(upspace_server: "Upspace") -> "Upspace":
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where a test fails that uses `upspace`, show which requests the server had."""
+    """Where a test fails that uses `upspace`, show which requests the server had, and what it said."""
     world = getattr(item, "funcargs", {}).get("upspace")
-    if call.when == "call" and call.excinfo is not None and world is not None:
-        item.add_report_section("call", _SECTION, _requests_of(world))
+    if call.excinfo is not None and world is not None:
+        item.add_report_section(call.when, "upspace: requests", _requests_of(world))
+        if world.server_said:
+            item.add_report_section(call.when, "upspace: the server's log", world.server_said)
     return (yield)
 
 
 def _requests_of(world: "Upspace") -> str:
-    """What is shown of a world; a server that is gone must not hide why a test failed."""
-    try:
-        return "\n".join(_told(world)) or "none"
-    except Exception as error:
-        return f"the server does not answer: {error}"
-
-
-def _told(world: "Upspace") -> list[str]:
+    """What is shown of a world; whatever is wrong with it must not hide why a test failed."""
     from upspace.testing.requests import told
 
-    return [told(asked) for asked in world.requests()]
+    try:
+        requests = list(world.requests())
+    except Exception as error:
+        return f"not known: {error}"
+    left_out = [f"({len(requests) - _SHOWN_MAX} before these)"] if len(requests) > _SHOWN_MAX else []
+    return "\n".join([*left_out, *map(told, requests[-_SHOWN_MAX:])]) or "none"

@@ -6,8 +6,8 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from upspace.proxy.authority import Authority
 from upspace.proxy.forward import ForwardProxy
@@ -16,7 +16,8 @@ from upspace.proxy.targets import DEFAULT_HOSTS, Address, Hosts, parse_upstream
 from upspace.proxy.variables import for_programs
 
 
-class Proxied(NamedTuple):
+@dataclass(frozen=True)
+class Proxied:
     """How a program reaches the server under test by the name of another.
 
     It goes through the proxy at `url` and trusts the certificates in `ca_file`; `environment`, that of this process
@@ -25,7 +26,8 @@ class Proxied(NamedTuple):
 
     url: str
     ca_file: Path
-    environment: dict[str, str]
+    # Not shown: it is all of this process's environment.
+    environment: dict[str, str] = field(repr=False)
 
 
 @contextmanager

@@ -1,12 +1,11 @@
 """The requests that a program under test has sent, to be looked at and asserted."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from urllib.parse import urlencode
 
-from upspace.wire.control import PATHS, Asked
+from upspace.wire.control import PATHS, Asked, path_matcher
 
 _SHOWN_MAX = 20
-_ALIASES = {path: name for name, paths in PATHS.items() for path in paths}
+_NAMES = {path: name for name, paths in PATHS.items() for path in paths}
 
 
 class Requests:
@@ -53,24 +52,27 @@ class Requests:
 def chosen(
     requests: Sequence[Asked], path: str | None, method: str | None, viewer: int | None, parameters: Mapping[str, str]
 ) -> Requests:
-    """The requests of a path or of an endpoint by its name, with at least these parameters, by this viewer."""
-    paths = None if path is None else PATHS.get(path, (path,))
+    """The requests of a path or of an endpoint by its name, with at least these parameters, by this viewer.
+
+    Raises BadRequestError for a path that no request can have.
+    """
+    paths = None if path is None else path_matcher(path)
     of: list[Asked] = []
     others: list[Asked] = []
     for asked in requests:
         matches = (
-            (paths is None or asked.path in paths)
+            (paths is None or paths.fullmatch(asked.path) is not None)
             and (method is None or asked.method == method.upper())
             and (viewer is None or (asked.viewer or 0) == viewer)
             and parameters.items() <= asked.parameters.items()
         )
         (of if matches else others).append(asked)
-    return Requests(of, _wanted(path, method, viewer, parameters), list(_near(others, paths)))
+    return Requests(of, _wanted(path, method, viewer, parameters), _near(others, path))
 
 
 def told(asked: Asked) -> str:
     """One request in one line: what was asked, by whom, and what became of it."""
-    query = f"?{urlencode(asked.parameters, safe=',')}" if asked.parameters else ""
+    query = _query(asked.parameters)
     by = "" if asked.viewer is None else f" by {asked.viewer}"
     became = "no reply" if asked.status is None else f"HTTP {asked.status}"
     code = "" if asked.code is None else f", code {asked.code}"
@@ -78,13 +80,18 @@ def told(asked: Asked) -> str:
     return f"{asked.method} {asked.path}{query}{by} -> {became}{code}{fault}"
 
 
-def _near(others: Iterable[Asked], paths: Sequence[str] | None) -> Iterable[Asked]:
-    """Those of the same endpoint before those of others, as far as they are shown."""
-    names = {_ALIASES.get(path) for path in paths or ()} - {None}
-    return sorted(others, key=lambda asked: _ALIASES.get(asked.path) in names)
+def _near(others: Iterable[Asked], path: str | None) -> list[Asked]:
+    """Those of the same endpoint behind all others: of too many, the last are shown."""
+    name = _NAMES.get(path or "", path)
+    return sorted(others, key=lambda asked: _NAMES.get(asked.path, "") == name)
 
 
 def _wanted(path: str | None, method: str | None, viewer: int | None, parameters: Mapping[str, str]) -> str:
-    query = f"?{urlencode(parameters, safe=',')}" if parameters else ""
+    query = _query(parameters)
     by = "" if viewer is None else " by nobody" if viewer == 0 else f" by {viewer}"
     return f"{method or 'requests'} {path or ''}{query}{by}".rstrip()
+
+
+def _query(parameters: Mapping[str, str]) -> str:
+    """The parameters as people read them."""
+    return "?" + "&".join(f"{name}={value}" for name, value in parameters.items()) if parameters else ""

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import msgspec
 
-from upspace.server.settings import build_settings
+from upspace.server.settings import SettingsError, build_settings
 
 _STARTS_WITHIN_S = 60
 _STOPS_WITHIN_S = 30
@@ -17,7 +17,7 @@ _DEFAULTS = {"store": "sqlite://", "port": 0, "control": True}
 
 
 class ServerError(Exception):
-    """The server did not start, and what it said."""
+    """The server did not start, or has ended, and what it said."""
 
 
 class ServerProcess:
@@ -29,18 +29,43 @@ class ServerProcess:
     def __init__(self, settings: dict[str, Any]) -> None:
         given = _DEFAULTS | settings
         build_settings(given)
+        if not given["control"]:
+            raise SettingsError("control: a test needs it")
+        if given.get("tls"):
+            raise SettingsError("tls: the server of a test speaks plain HTTP; programs that insist on TLS get a proxy")
         # What the server says belongs to whoever looks for a reason, and to no test's captured output.
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # for as long as the server runs
         command = [sys.executable, "-m", "upspace.testing.child", msgspec.json.encode(given).decode()]
         self._process = subprocess.Popen(  # noqa: S603  # our own module
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            # Ctrl-C is for whoever tests: in a debugger it must not end the server.
+            process_group=0,
         )
         self.url = self._first_line()
+
+    @property
+    def said(self) -> str:
+        """What the server has written to its standard error: its log, which is empty while all is well."""
+        if self._said.closed:
+            return ""
+        self._said.seek(0)
+        return self._said.read().decode(errors="replace").strip()
+
+    def check(self) -> None:
+        """Raise ServerError, with what the server said, if it has ended."""
+        code = self._process.poll()
+        if code is not None:
+            raise ServerError(f"the server has ended with exit code {code}: {self.said or 'it said nothing'}")
 
     def stop(self) -> None:
         """End the server; requests in flight are answered. Stopping twice is allowed."""
         if self._process.stdin is not None:
             self._process.stdin.close()
+        # A process that the tests have forked may hold the other end of its input.
+        self._process.terminate()
         try:
             self._process.wait(_STOPS_WITHIN_S)
         except subprocess.TimeoutExpired:
@@ -60,7 +85,6 @@ class ServerProcess:
             return line
         self._process.kill()
         self._process.wait()
-        self._said.seek(0)
-        said = self._said.read().decode(errors="replace").strip()
+        said = self.said
         self.stop()
         raise ServerError(f"the server did not start: {said or 'it said nothing'}")

@@ -1,18 +1,17 @@
 """The service under test: its accounts, relations, faults, clock and requests."""
 
-import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack
+from urllib.parse import quote
 
 import msgspec
 
 from upspace.client import AsyncClient, Client
 from upspace.testing.accounts import Account, record_fields
 from upspace.testing.clock import Clock
-from upspace.testing.control import ControlClient
+from upspace.testing.control import ControlClient, ControlError
 from upspace.testing.faults import Fault, RuleFields
 from upspace.testing.requests import Requests, chosen
 from upspace.testing.server import ServerProcess
@@ -22,6 +21,7 @@ from upspace.wire.control import (
     CommunityRequest,
     FaultRule,
     Journal,
+    Loaded,
     LoadRequest,
     Pair,
     RelationRecord,
@@ -38,28 +38,38 @@ T = TypeVar("T")
 Who: TypeAlias = Account | int
 """An account, or its mid."""
 
-_FIRST_MID = 10_001
-_LOADED_AT_ONCE = 500
-_REPLAYED_AT_ONCE = 50
+# The server reads a megabyte at once.
+_BATCH_BYTES = 500_000
+_MEMBERS_AT_ONCE = 50
+
+_START = "_start_of_every_test"
 
 
 class Upspace:
     """A controlled server at `url`, and everything that a test does to it and asks it.
 
-    What the server refuses raises `upspace.testing.control.ControlError`, which says why.
+    What the server refuses raises ControlError, which says why; once it has ended, ServerError.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, server: ServerProcess | None = None) -> None:
+        """`server`, if it is known, is asked why it does not answer."""
         self.url = url.rstrip("/")
-        self._control = ControlClient(self.url)
+        self._server = server
+        self._control = ControlClient(self.url, None if server is None else server.check)
         self.clock = Clock(self._control)
-        self._next_mid = _FIRST_MID
-        # By snapshot: a mid that is free then is free again afterwards.
-        self._next_mids: dict[str, int] = {}
+        self._clients: list[Client] = []
+        self._snapshots: set[str] = set()
+        self._named = 0
 
     def close(self) -> None:
-        """Give the connection to the server back; the server runs on."""
+        """Close all connections to the server; the server runs on."""
+        self._close_clients()
         self._control.close()
+
+    @property
+    def server_said(self) -> str:
+        """What the server has written to its log since it started, errors above all; empty while all is well."""
+        return "" if self._server is None else self._server.said
 
     # Accounts and relations
 
@@ -67,12 +77,20 @@ class Upspace:
         """Make an account. `fields` are those of a record (docs/admin.md), and counters and statistics one by one.
 
         With a counter given (`follower=1_000_000`), the account shows its counters as given, whatever relations it has.
+        Raises ControlError for a mid that an account has.
         """
-        return self._load_accounts([(self._free_mid() if mid is None else mid, name)], fields)[0]
+        record = record_fields(fields) | {"name": self._free_name() if name is None else name}
+        return self._load_accounts([record if mid is None else record | {"mid": mid}])[0]
 
     def accounts(self, count: int, **fields: Any) -> list[Account]:
         """Make accounts that have the same fields, but for mid and name."""
-        return self._load_accounts([(self._free_mid(), None) for _ in range(count)], fields)
+        record = record_fields(fields)
+        return self._load_accounts([record | {"name": self._free_name()} for _ in range(count)])
+
+    def existing(self, mid: int) -> Account:
+        """An account that is there already: of a community, or made before the test. Raises ControlError."""
+        record: dict[str, Any] = self._control.call("GET", f"accounts/{mid}")
+        return Account(self._control, mid, record["name"])
 
     def follow(self, owner: Who, other: Who, *, mtime: int | None = None) -> None:
         """Let `owner` follow `other` since `mtime` in unix seconds, now if it is not given, without any rule."""
@@ -100,12 +118,13 @@ class Upspace:
         self._relate([(of, each, newest - place) for place, each in enumerate(made)], ATTRIBUTE_FOLLOWING)
         return made
 
-    def group(self, owner: Account, name: str, members: Sequence[Who] = ()) -> int:
+    def group(self, owner: Who, name: str, members: Sequence[Who] = ()) -> int:
         """Make a group of accounts that `owner` follows; its id. Raises the errors of contract 8.3."""
-        with self.client(owner) as client:
-            group_id = client.create_group(name).tagid
-            for some in _chunks(members, 50):
-                client.copy_members([int(member) for member in some], [group_id])
+        client = self.client(owner)
+        group_id = client.create_group(name).tagid
+        for start in range(0, len(members), _MEMBERS_AT_ONCE):
+            some = members[start : start + _MEMBERS_AT_ONCE]
+            client.copy_members([int(member) for member in some], [group_id])
         return group_id
 
     def community(self, *, seed: int = 1, accounts: int = 1_000, relations: int = 20_000) -> None:
@@ -123,20 +142,33 @@ class Upspace:
         mids = {name: int(value) for name, value in rule.items() if isinstance(value, Account)}
         return Fault(self._control, read_control({"path": path, "shape": shape} | rule | mids, FaultRule))
 
-    def slow(self, path: str, delay_s: float) -> Fault:
+    def slow(self, path: str, delay_s: float, *, times: int | None = None, target: Who | None = None) -> Fault:
         """Let requests of `path` wait for so many seconds. `fail` has all the ways in which a reply may be slow."""
-        return self.fail(path, Shape.SLOW, delay_s=delay_s)
+        rule = RuleFields(delay_s=delay_s)
+        if times is not None:
+            rule["times"] = times
+        if target is not None:
+            rule["target"] = target
+        return self.fail(path, Shape.SLOW, **rule)
 
     def end_faults(self) -> None:
         """Remove all rules."""
         self._control.call("DELETE", "faults")
 
     def replay(self, file: str | Path) -> None:
-        """Answer requests that are recorded in `file` (`upspace record`) with the replies recorded there."""
+        """Answer requests that are recorded in `file` (`upspace record`) with the replies recorded there.
+
+        Raises OSError for a file that cannot be read, ControlError for a line of it that is no pair.
+        """
+        pairs = []
         with Path(file).open("rb") as lines:
-            pairs = [msgspec.json.decode(line, type=Pair) for line in lines]
-        for some in _chunks(pairs, _REPLAYED_AT_ONCE):
-            self._control.call("POST", "replay", ReplayRequest(list(some)))
+            for number, line in enumerate(lines, 1):
+                try:
+                    pairs += [msgspec.json.decode(line, type=Pair)] if line.strip() else []
+                except (msgspec.DecodeError, UnicodeError) as error:
+                    raise ControlError(f"{file}:{number}: {error}") from None
+        for some in _batches(pairs):
+            self._control.call("POST", "replay", ReplayRequest(some))
 
     # Requests
 
@@ -145,10 +177,16 @@ class Upspace:
     ) -> Requests:
         """The requests that were sent so far: all, or those of a path, by a viewer (0 is nobody), with parameters.
 
-        `path` is a path, or the name of an endpoint, which covers its aliases. What the test itself asks by `client` is
-        not among them.
+        `path` is a path, a pattern with `*`, or the name of an endpoint, which covers its aliases. What the test itself
+        asks by `client` is not among them. Raises ControlError where there were so many that some are not known any
+        more, BadRequestError for a path that no request can have.
         """
         journal = self._control.read("GET", "requests", Journal)
+        if journal.dropped:
+            raise ControlError(
+                f"{journal.dropped} requests are not known any more, only the last {len(journal.requests)}:"
+                " call forget_requests() in between"
+            )
         by = None if viewer is None else int(viewer)
         return chosen(journal.requests, path, method, by, {name: _text(value) for name, value in parameters.items()})
 
@@ -177,13 +215,18 @@ class Upspace:
         """The paths that were asked for and that the server does not know."""
         return self._control.read("GET", "unimplemented", list[Unimplemented])
 
-    def client(self, viewer: Account | None = None) -> Client:
-        """A client of the test's own, signed in as `viewer`: no fault hits it, and the journal does not know of it."""
-        return Client(self.url + DIRECT_PREFIX, token=None if viewer is None else viewer.token)
+    def client(self, viewer: Who | None = None) -> Client:
+        """A client of the test's own, signed in as `viewer`: unknown to the journal, hit by no fault and no rate limit.
 
-    def async_client(self, viewer: Account | None = None) -> AsyncClient:
-        """The same for async tests."""
-        return AsyncClient(self.url + DIRECT_PREFIX, token=None if viewer is None else viewer.token)
+        It need not be closed: it ends with the test.
+        """
+        client = Client(self.url + DIRECT_PREFIX, token=self._token(viewer), retries=0)
+        self._clients.append(client)
+        return client
+
+    def async_client(self, viewer: Who | None = None) -> AsyncClient:
+        """The same for async tests, to be used in `async with`."""
+        return AsyncClient(self.url + DIRECT_PREFIX, token=self._token(viewer), retries=0)
 
     def proxy(self) -> AbstractContextManager["Proxied"]:
         """A proxy, for `with`, by which a program that asks `https://api.bilibili.com` asks this server instead."""
@@ -194,72 +237,66 @@ class Upspace:
     # The whole
 
     def snapshot(self, name: str) -> None:
-        """Remember all of the server: accounts, relations, faults, clock. Only with a store in memory."""
-        self._control.call("PUT", f"snapshots/{name}")
-        self._next_mids[name] = self._next_mid
+        """Remember all of the server: accounts, relations, faults, clock. Only with a store in memory.
+
+        In a test of the plugin's it is forgotten when the test ends. Raises ControlError.
+        """
+        self._control.call("PUT", f"snapshots/{quote(name, safe='')}")
+        self._snapshots.add(name)
 
     def restore(self, name: str) -> None:
-        """Let the server be what it was. The journal begins anew."""
-        self._control.call("POST", f"snapshots/{name}/restore")
-        self._next_mid = self._next_mids.get(name, _FIRST_MID)
+        """Let the server be what it was. The journal begins anew, and tokens issued since are none any more."""
+        self._control.call("POST", f"snapshots/{quote(name, safe='')}/restore")
+        self._gone_back()
 
     def reset(self) -> None:
         """Let the server be as it was when it started."""
         self._control.call("POST", "reset")
-        self._next_mid = _FIRST_MID
+        self._gone_back()
 
-    def _free_mid(self) -> int:
-        self._next_mid += 1
-        return self._next_mid - 1
+    def keep_as_start(self) -> None:
+        """Let what the server is now be what `start_again` leads to."""
+        self._control.call("PUT", f"snapshots/{_START}")
+        self._snapshots.clear()
 
-    def _load_accounts(self, wanted: Sequence[tuple[int, str | None]], fields: dict[str, Any]) -> list[Account]:
-        common = record_fields(fields)
-        made = []
-        for some in _chunks(wanted, _LOADED_AT_ONCE):
-            records = [common | {"mid": mid, "name": f"用户{mid}" if name is None else name} for mid, name in some]
-            self._control.call("POST", "load", LoadRequest(accounts=records))
-            made += [Account(self._control, record["mid"], record["name"]) for record in records]
-        return made
+    def start_again(self) -> None:
+        """Let the server be as it was at `keep_as_start`, with the snapshots that there were. For the next test."""
+        for name in self._snapshots - {_START}:
+            self._control.call("DELETE", f"snapshots/{quote(name, safe='')}")
+        self._snapshots.clear()
+        self.restore(_START)
+
+    def __repr__(self) -> str:
+        return f"Upspace({self.url!r})"
+
+    def _gone_back(self) -> None:
+        self._control.generation += 1
+        self._named = 0
+        self._close_clients()
+
+    def _close_clients(self) -> None:
+        while self._clients:
+            self._clients.pop().close()
+
+    def _token(self, viewer: Who | None) -> str | None:
+        if viewer is None:
+            return None
+        return (viewer if isinstance(viewer, Account) else self.existing(viewer)).token
+
+    def _free_name(self) -> str:
+        self._named += 1
+        return f"用户{self._named}"
+
+    def _load_accounts(self, records: Sequence[dict[str, Any]]) -> list[Account]:
+        mids: list[int] = []
+        for some in _batches(records):
+            mids += self._control.read("POST", "load", Loaded, LoadRequest(accounts=some, replace=False)).mids
+        return [Account(self._control, mid, record["name"]) for mid, record in zip(mids, records, strict=True)]
 
     def _relate(self, pairs: Sequence[tuple[Who, Who, int | None]], attribute: Literal[1, 2, 128]) -> None:
         relations = [RelationRecord(int(owner), int(other), attribute, mtime) for owner, other, mtime in pairs]
-        for some in _chunks(relations, _LOADED_AT_ONCE):
-            self._control.call("POST", "load", LoadRequest(relations=list(some)))
-
-
-class Serving:
-    """A server from the beginning to the end of a `with` or `async with`."""
-
-    def __init__(self, settings: dict[str, Any]) -> None:
-        self._settings = settings
-        self._ends = ExitStack()
-
-    def __enter__(self) -> Upspace:
-        server = ServerProcess(self._settings)
-        self._ends.callback(server.stop)
-        return self._ends.enter_context(closing(Upspace(server.url)))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._ends.close()
-
-    async def __aenter__(self) -> Upspace:
-        return await asyncio.to_thread(self.__enter__)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await asyncio.to_thread(self.__exit__, kind, error, traceback)
-
-
-def serving(**settings: Any) -> Serving:
-    """A server of its own, for `with` or `async with`; `settings` are those of `upspace serve`, by name.
-
-    The calls of what it gives are plain ones in async programs as well: the server is another process, which answers
-    within a millisecond. Raises SettingsError or ServerError where it begins.
-    """
-    return Serving(settings)
+        for some in _batches(relations):
+            self._control.call("POST", "load", LoadRequest(relations=some))
 
 
 def _text(value: Any) -> str:
@@ -269,6 +306,16 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, (Account, bool)) else str(value)
 
 
-def _chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
+def _batches(values: Iterable[T]) -> Iterator[list[T]]:
+    """The values in lists that a request can carry; one that is too large is alone, for the server to refuse."""
+    batch: list[T] = []
+    size = 0
+    for value in values:
+        length = len(msgspec.json.encode(value))
+        if batch and size + length > _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(value)
+        size += length
+    if batch:
+        yield batch
