@@ -47,13 +47,13 @@ def run(*arguments: str, env: dict[str, str] | None = None) -> Ran:
 
 def test_it_prints_what_a_shell_reads(arguments: tuple[str, ...], authority: Path) -> None:
     with saying(*arguments, lines=4) as (_, lines):
-        proxy, again, trusted, remark = lines
+        proxy, again, trusted, rest = lines
         assert proxy.startswith("export HTTPS_PROXY=http://127.0.0.1:")
         assert again == proxy.replace("HTTPS", "HTTP")
         assert trusted == f"export SSL_CERT_FILE='{authority}/ca.pem'\n"
-        assert remark.startswith("# ")
-        for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "NODE_USE_ENV_PROXY=1"):
-            assert name in remark
+        assert rest.startswith("export https_proxy=http://127.0.0.1:")
+        for name in ("http_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "NODE_USE_ENV_PROXY"):
+            assert f" {name}=" in rest
         # Nothing but what it has printed, read by a shell, and a program that knows of no proxy.
         shell = "".join(lines) + f'exec "$0" -c "import httpx; print(httpx.get(\'https://{HOST}/x\').text)"'
         ran = subprocess.run(
@@ -65,6 +65,15 @@ def test_it_prints_what_a_shell_reads(arguments: tuple[str, ...], authority: Pat
             check=True,
         )
         assert json.loads(ran.stdout)["host"] == HOST
+
+
+def test_a_shell_loses_the_exceptions_that_concern_the_hosts(arguments: tuple[str, ...]) -> None:
+    env = bare(NO_PROXY="bilibili.com", no_proxy=".example.org,api.bilibili.com", ALL_PROXY="http://127.0.0.1:9")
+    with saying(*arguments, lines=4, env=env) as (_, lines):
+        shell = "".join(lines) + 'printf "%s|%s|%s" "$NO_PROXY" "$no_proxy" "$ALL_PROXY"'
+        ran = subprocess.run(["sh", "-c", shell], env=env, capture_output=True, text=True, check=True)
+        assert ran.stdout.split("|")[:2] == ["", ".example.org"]
+        assert ran.stdout.split("|")[2] == lines[0].strip().partition("=")[2]
 
 
 def test_curl_needs_the_variables_alone(arguments: tuple[str, ...]) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shlex
 import signal
 from asyncio.subprocess import Process
 from collections.abc import Callable, Mapping, Sequence
@@ -137,7 +136,7 @@ async def _stand_in(
     from upspace.proxy.authority import AuthorityError
     from upspace.proxy.forward import ForwardProxy
     from upspace.proxy.listening import ListenError, listen
-    from upspace.proxy.variables import for_programs
+    from upspace.proxy.variables import for_programs, for_shells
 
     try:
         # Who is let through to real hosts needs to trust those as well.
@@ -147,21 +146,13 @@ async def _stand_in(
         raise click.ClickException(str(error)) from error
     url = f"http://{Address(*listener.getsockname()[:2]).reached_at()}"
     async with ForwardProxy(listener, upstream, hosts, authority, pass_through=pass_through):
+        environment = for_programs(os.environ, url, trusted, authority.ca_file, hosts)
         if command:
-            return await _run(command, for_programs(os.environ, url, trusted, authority.ca_file, hosts))
+            return await _run(command, environment)
         with signals(ENDING) as ended:
-            _say(url, trusted, authority.ca_file)
+            click.echo("\n".join(for_shells(os.environ, environment)))
             await ended.get()
             return 0
-
-
-def _say(url: str, trusted: Path, ca_file: Path) -> None:
-    for name, value in (("HTTPS_PROXY", url), ("HTTP_PROXY", url), ("SSL_CERT_FILE", str(trusted))):
-        click.echo(f"export {name}={shlex.quote(value)}")
-    click.echo(
-        "# The same file: REQUESTS_CA_BUNDLE for requests, CURL_CA_BUNDLE for curl. Node, from version 24 on: "
-        f"NODE_EXTRA_CA_CERTS={shlex.quote(str(ca_file))} NODE_USE_ENV_PROXY=1"
-    )
 
 
 async def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -54,7 +54,10 @@ class Authority:
 
         Raises AuthorityError if it cannot be made or read, is damaged, or is open to other users.
         """
-        folder = (folder or default_folder()).absolute()
+        try:
+            folder = (folder or default_folder()).absolute()
+        except RuntimeError as error:
+            raise AuthorityError(f"there is no folder for the certificate authority: {error}") from error
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with _locked(folder):

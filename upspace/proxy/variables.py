@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 
 from upspace.proxy.targets import Hosts
 
@@ -9,8 +10,11 @@ from upspace.proxy.targets import Hosts
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 # curl reads http_proxy in lower case alone; where both are set, some prefer one and some the other.
-_PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
+_PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+_OF_NODE = ("NODE_EXTRA_CA_CERTS", "NODE_USE_ENV_PROXY")
 _EXCEPTIONS = ("NO_PROXY", "no_proxy")
+
+_FIRST = ("HTTPS_PROXY", "HTTP_PROXY", "SSL_CERT_FILE")
 
 
 def for_programs(before: Mapping[str, str], proxy: str, trusted: Path, ca_file: Path, hosts: Hosts) -> dict[str, str]:
@@ -28,6 +32,14 @@ def for_programs(before: Mapping[str, str], proxy: str, trusted: Path, ca_file: 
         if kept:
             made[name] = ",".join(kept)
     return made
+
+
+def for_shells(before: Mapping[str, str], made: Mapping[str, str]) -> list[str]:
+    """What brings a shell from the environment `before` to the one that was `made`, the main variables first."""
+    rest = {name: made[name] for name in (*_PROXY_VARIABLES, *_CA_VARIABLES, *_OF_NODE) if name not in _FIRST}
+    rest |= {name: made.get(name, "") for name in _EXCEPTIONS if before.get(name) != made.get(name)}
+    lines = [f"export {name}={quote(made[name])}" for name in _FIRST]
+    return [*lines, "export " + " ".join(f"{name}={quote(value)}" for name, value in rest.items())]
 
 
 def _concerns(exception: str, hosts: Hosts) -> bool:
