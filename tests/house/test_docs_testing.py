@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from upspace.testing import Upspace
 from upspace.wire.endpoints import ENDPOINTS, Endpoint, Login
 from upspace.wire.faults import SUMMARIES, Shape
 
@@ -40,6 +41,27 @@ def test_the_table_of_endpoints_is_the_endpoint_table() -> None:
 def test_the_table_of_faults_has_every_shape() -> None:
     rows = [f"| `{shape}` | {SUMMARIES[shape]} |" for shape in Shape]
     assert table("| shape | what your program gets |", rows) in PAGE
+
+
+def first_sentence(method: object) -> str:
+    """Of a docstring, on one line."""
+    text = " ".join((method.__doc__ or "").split("\n\n")[0].split())
+    return re.split(r"(?<=[.:]) (?=[A-Z])", text)[0].removesuffix(".")
+
+
+def method_row(name: str) -> str:
+    method = getattr(Upspace, name, None)
+    if method is None or isinstance(method, property):
+        return f"| `{name}` | {first_sentence(method) if method else ATTRIBUTES[name]} |"
+    return f"| `{name}(...)` | {first_sentence(method)} |"
+
+
+ATTRIBUTES = {"url": "Where the server is reached", "clock": "The clock of the server: `now`, `set`, `advance`"}
+
+
+def test_the_table_of_methods_has_all_there_are() -> None:
+    names = [*ATTRIBUTES, *(name for name in vars(Upspace) if not name.startswith("_"))]
+    assert table("| `upspace.` | what |", [method_row(name) for name in names]) in PAGE
 
 
 def test_the_python_examples_run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The client for coroutines."""
+"""The client for coroutines, in event loops of asyncio."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ from tenacity.asyncio import AsyncRetrying
 
 from upspace.client.credentials import Session, headers_of
 from upspace.client.endpoints import Endpoints
-from upspace.client.http import TIMEOUT_S, reply_of, request_of, tls_context
+from upspace.client.http import TIMEOUT_S, checked, reply_of, request_of, tls_context
 from upspace.client.paging import Pages
 from upspace.client.requests import Call
 from upspace.client.retries import RETRIES, attempts, pause_s, worth_another
@@ -42,7 +42,7 @@ class AsyncClient(Endpoints):
         self._attempts = attempts(retries)
         self._pause = pause
         self._http = httpx.AsyncClient(
-            base_url=base_url,
+            base_url=checked(base_url),
             headers=headers_of(token, session),
             timeout=timeout_s,
             transport=transport,

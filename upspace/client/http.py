@@ -18,6 +18,17 @@ def tls_context() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
+def checked(base_url: str) -> str:
+    """The URL of a server. Raises ValueError for one that is not of the form http(s)://host."""
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"base_url: {base_url!r} is no URL: {error}") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(f"base_url: {base_url!r} is not of the form http://host:port")
+    return base_url
+
+
 def request_of(client: httpx.Client | httpx.AsyncClient, call: Call[T], session: Session | None) -> httpx.Request:
     """The request of a call; a write by a session has its CSRF value. Contract: 2.2, 3."""
     if call.json is not None:

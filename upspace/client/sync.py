@@ -10,7 +10,7 @@ from tenacity import Retrying
 
 from upspace.client.credentials import Session, headers_of
 from upspace.client.endpoints import Endpoints
-from upspace.client.http import TIMEOUT_S, reply_of, request_of, tls_context
+from upspace.client.http import TIMEOUT_S, checked, reply_of, request_of, tls_context
 from upspace.client.paging import Pages
 from upspace.client.requests import Call
 from upspace.client.retries import RETRIES, attempts, pause_s, worth_another
@@ -28,8 +28,8 @@ class Client(Endpoints):
     (-412) or, unless it is a write, with an overload (-503) is sent up to `retries` times more, with pauses in between
     for which `pause` is called. `transport` replaces the network.
 
-    Nothing is taken from the environment: no proxy, no certificates. Raises ValueError for credentials that cannot be
-    sent. May be used by several threads. Close it, or use it in a `with` block.
+    Nothing is taken from the environment: no proxy, no certificates. Raises ValueError for a URL that is none, and for
+    credentials that cannot be sent. May be used by several threads. Close it, or use it in a `with` block.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Client(Endpoints):
         self._attempts = attempts(retries)
         self._pause = pause
         self._http = httpx.Client(
-            base_url=base_url,
+            base_url=checked(base_url),
             headers=headers_of(token, session),
             timeout=timeout_s,
             transport=transport,
