@@ -159,7 +159,7 @@ def test_secrets_are_in_no_text(connect: Connect) -> None:
             assert "hushed" not in repr(client)
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8000", "localhost", "", "ftp://127.0.0.1", "http://", "http://[", "/x"])
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "localhost", "", "ftp://127.0.0.1", "http://", "/x"])
 def test_a_url_that_is_none_is_refused_at_once(connect: Connect, url: str) -> None:
     with pytest.raises(ValueError, match="base_url"):
         connect(url)
