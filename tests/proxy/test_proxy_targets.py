@@ -92,7 +92,9 @@ def variables(before: dict[str, str], hosts: str = DEFAULT_HOSTS) -> dict[str, s
 
 
 def test_programs_get_every_variable_that_one_of_them_reads() -> None:
-    proxied = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), "http://127.0.0.1:1")
+    proxied = dict.fromkeys(
+        ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"), "http://127.0.0.1:1"
+    )
     trusting = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), "/trusted")
     node = {"NODE_EXTRA_CA_CERTS": "/ca", "NODE_USE_ENV_PROXY": "1"}
     assert variables({"PATH": "/bin", "https_proxy": "http://other"}) == {"PATH": "/bin"} | proxied | trusting | node

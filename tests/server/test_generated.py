@@ -48,8 +48,13 @@ ODD = (
 )
 
 TEXTS = st.one_of(st.sampled_from(MIDS), st.sampled_from(EDGES), st.sampled_from(ODD), st.text(max_size=12))
-LISTS_OF_GROUPS = st.lists(st.sampled_from(("-10", "0", *GROUPS[1:])), min_size=1, max_size=2).map(",".join)
-LISTS_OF_MIDS = st.lists(st.sampled_from((str(FOLLOWED), str(FRIEND), *MIDS)), min_size=1, max_size=3).map(",".join)
+# Changing the members of groups is right only if every group and every account is, so those that are stand apart.
+LISTS_OF_GROUPS = st.sampled_from(("-10", "0", "0,-10")) | st.lists(
+    st.sampled_from(("-10", "0", *GROUPS[1:])), min_size=1, max_size=2
+).map(",".join)
+LISTS_OF_MIDS = st.sampled_from((f"{FOLLOWED},{FRIEND}", f"{FOLLOWED}", f"{FRIEND}")) | st.lists(
+    st.sampled_from((str(FOLLOWED), str(FRIEND), *MIDS)), min_size=1, max_size=3
+).map(",".join)
 # What a parameter of this name would be in the request of a client that is in order.
 LIKELY = {
     **dict.fromkeys(("mid", "vmid", "fid"), st.sampled_from(MIDS)),

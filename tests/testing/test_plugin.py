@@ -35,6 +35,13 @@ TWO_HUNDRED = """
 import httpx
 import pytest
 
+PROGRAM = httpx.Client(trust_env=False)
+
+@pytest.fixture(scope="session", autouse=True)
+def ended():
+    yield
+    PROGRAM.close()
+
 @pytest.mark.parametrize("number", range(200))
 def test_no_test_sees_the_data_of_another(upspace, number):
     assert upspace.requests().count == 0
@@ -44,7 +51,7 @@ def test_no_test_sees_the_data_of_another(upspace, number):
     upspace.fail("card", "busy")
     upspace.clock.set(number)
     url = f"{upspace.url}/x/relation/stat?vmid={up.mid}"
-    assert httpx.get(url, trust_env=False).json()["data"]["follower"] == number % 3
+    assert PROGRAM.get(url).json()["data"]["follower"] == number % 3
     assert upspace.requests().count == 1
     assert upspace.requests().last.time == number
 """
@@ -66,7 +73,7 @@ def test_the_example_of_the_docs_needs_no_conftest(run: pytest.Pytester) -> None
     run.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "2"), ("--random-order",), ("-n", "2", "--random-order")], ids=str)
+@pytest.mark.parametrize("options", [(), ("-n", "2"), ("-n", "2", "--random-order")], ids=str)
 def test_two_hundred_tests_are_apart_in_parallel_and_in_any_order(
     run: pytest.Pytester, options: tuple[str, ...]
 ) -> None:
