@@ -103,6 +103,25 @@ def read_line(stream: IO[bytes], deadline_s: float = DEADLINE_S) -> str:
     return line.decode()
 
 
+# Between the tests and a command, as a process is said to have had at least the memory of whoever started it.
+_WEIGH = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(os.waitstatus_to_exitcode(status), usage.ru_maxrss)
+"""
+
+
+def peak_kib(*arguments: str) -> int:
+    """The most memory that the real command has had at once; it must end well. The unit is that of Linux."""
+    ran = subprocess.run(
+        [sys.executable, "-c", _WEIGH, *command_line(*arguments)], env=environment(), capture_output=True, check=True
+    )
+    code, kib = map(int, ran.stdout.split())
+    assert code == 0, ran.stderr.decode()
+    return kib
+
+
 @contextmanager
 def serving(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Served]:
     """A server process from its ready line on; killed with all its workers at the end if it has not stopped."""

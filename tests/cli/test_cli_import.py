@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from conftest import DEADLINE_S, Ran, command_line, environment, read_line, run_process
+from conftest import DEADLINE_S, Ran, command_line, environment, peak_kib, read_line, run_process
 from stores import ENGINES, Stores
 
 Upspace = Callable[..., Ran]
@@ -266,15 +266,7 @@ def test_memory_is_bounded_whatever_the_size_of_the_file(new: str, tmp_path: Pat
     with path.open("a", encoding="ascii") as file:
         for copy in range(1, 6):
             file.writelines(f"{mid + 200_000 * copy} {mid}\n" for mid in range(1, 200_001))
-    process = subprocess.Popen(
-        command_line("import", "--store", new, "--relations", str(path), "--memory-mb", "500"),
-        stdout=subprocess.DEVNULL,
-        env=environment(),
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    assert usage.ru_maxrss < 500 * 1000
+    assert peak_kib("import", "--store", new, "--relations", str(path), "--memory-mb", "500") < 500 * 1000
 
 
 # Says where it has come so far and waits there to be interrupted.

@@ -16,7 +16,7 @@ from pathlib import Path
 import apsw
 import asyncpg
 import pytest
-from conftest import DEADLINE_S, Ran, command_line, environment, read_line, run_process
+from conftest import DEADLINE_S, Ran, command_line, environment, peak_kib, read_line, run_process
 from postgres_server import PostgresServer
 from small_community import ACCOUNTS, fill
 from stores import ENGINES, Stores
@@ -272,8 +272,8 @@ def test_ten_times_as_many_rows_take_no_more_memory(tmp_path: Path, postgres: Po
         with closing(apsw.Connection(source.removeprefix(SQLITE))) as db:
             db.execute(MANY, (relations,))
         database = postgres.migrated_database()
-        peaks["there"].append(peak_kib(source, database))
-        peaks["back"].append(peak_kib(database, back))
+        peaks["there"].append(peak_kib("move", "--from", source, "--to", database))
+        peaks["back"].append(peak_kib("move", "--from", database, "--to", back))
         postgres.drop(database)
         assert counts(back)["relation"] == counts(back)["follower"] == relations
     for small, large in peaks.values():
@@ -287,14 +287,3 @@ create temp table many as
 insert into relation (owner, other, attribute, mtime) select owner, other, 2, mtime from many;
 insert into follower (owner, mtime, other) select other, mtime, owner from many;
 """
-
-
-def peak_kib(source: str, target: str) -> int:
-    """The most memory that the real command has had at once."""
-    process = subprocess.Popen(
-        command_line("move", "--from", source, "--to", target), stdout=subprocess.DEVNULL, env=environment()
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_maxrss

@@ -57,6 +57,7 @@ class Member(NamedTuple):
     def create(self, name: str) -> int:
         """The id of a new group."""
         envelope = self.post("tag/create", tag=name)
+        assert envelope["code"] == 0, envelope
         assert envelope == OK | {"data": {"tagid": envelope["data"]["tagid"]}}
         return int(envelope["data"]["tagid"])
 
