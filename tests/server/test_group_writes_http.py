@@ -20,7 +20,8 @@ from upspace.model import Relation, Token
 from upspace.server.viewer import token_digest
 from upspace.store import open_store
 
-VIEWERS = range(101, 180)
+# More than there are tests on all engines together: how often the fixtures are made anew is for pytest to say.
+VIEWERS = range(101, 300)
 FIRST, SECOND, FRIEND, DELETED, WHISPERED, BLOCKED, STRANGER, UNKNOWN = 1, 2, 3, 4, 5, 6, 7, 999
 FOLLOWED = (FIRST, SECOND, FRIEND, DELETED)
 SPECIAL, DEFAULT, ALL = -10, 0, -20
