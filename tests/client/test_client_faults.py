@@ -89,7 +89,7 @@ def test_a_fault_is_raised_as_what_it_is_and_the_next_call_is_answered(
     expected = EXPECTED[shape]
     client = connect(faulty.url, retries=0)
     if shape is Shape.REFUSAL:
-        faulty.fail("followers", shape, times=1, code=expected.error.code)  # type: ignore[attr-defined]
+        faulty.fail("followers", shape, times=1, code=expected.error.code)  # type: ignore[attr-defined]  # one of the table
     else:
         faulty.fail("followers", shape, times=1)
     with pytest.raises(expected.error) as raised:

@@ -72,7 +72,7 @@ async def main(proxy: str, mid: int, other: int, *signed_in: str) -> None:
         found |= await look(up) | await act(up, other, credential)
     else:
         found |= {"info": await told(up.get_user_info()), "stat": await told(up.get_relation_info())}
-        found["valid"] = await credential.check_valid()  # type: ignore[no-untyped-call]
+        found["valid"] = await credential.check_valid()  # type: ignore[no-untyped-call]  # as above
     sys.stdout.write(json.dumps(found))
 
 

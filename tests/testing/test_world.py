@@ -63,7 +63,7 @@ def test_an_account_signs_in_by_header_cookie_and_access_key(upspace: Upspace) -
         {"cookies": viewer.cookies},
         {"params": {"access_key": viewer.token}},
     ):
-        with httpx.Client(base_url=upspace.url, trust_env=False, **sent) as program:  # type: ignore[arg-type]
+        with httpx.Client(base_url=upspace.url, trust_env=False, **sent) as program:  # type: ignore[arg-type]  # one of three
             assert program.get("/x/web-interface/nav").json()["data"]["uname"] == "viewer"
     upspace.assert_requested("nav", times=3, viewer=viewer)
     assert {asked.credential for asked in upspace.requests("nav")} == {"authorization", "cookie", "access_key"}

@@ -4,8 +4,7 @@ import asyncio
 import socket
 import ssl
 from http import HTTPStatus
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from upspace.proxy.authority import Authority, AuthorityError
 from upspace.proxy.channels import Channel, TlsChannel, connect
@@ -28,7 +27,7 @@ class Bounds(NamedTuple):
     handshake_s: float = 10
 
 
-class ForwardProxy:
+class ForwardProxy(Listening):
     """A forward proxy on a listening socket, which it owns, from `async with` on to its end.
 
     What goes to `hosts`, and to `upstream` by its own address, is handed to `upstream`: the inside of it where a
@@ -46,34 +45,21 @@ class ForwardProxy:
         pass_through: bool = False,
         bounds: Bounds = Bounds(),  # noqa: B008  # never changes
     ) -> None:
-        self._listening = Listening(listener, self._serve)
+        super().__init__(listener)
         self._upstream = upstream
         self._hosts = hosts
         self._authority = authority
         self._pass_through = pass_through
         self._bounds = bounds
 
-    async def __aenter__(self) -> Self:
-        await self._listening.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Take no more clients, and let go of those that are there."""
-        await self._listening.__aexit__(kind, error, traceback)
-
-    async def _serve(self, client: Channel, incoming: Incoming) -> None:
+    async def serve(self, client: Channel, incoming: Incoming) -> None:
+        """Carry out the requests of one client."""
         while await self._answer(incoming, client):
             pass
 
     async def _answer(self, incoming: Incoming, client: Channel) -> bool:
         """Carry out the next request; whether there may be another one. Raises RefusedError and what breaks."""
-        try:
-            async with asyncio.timeout(self._bounds.head_s):
-                request = await incoming.head()
-        except TimeoutError:
-            return False
+        request = await incoming.head(self._bounds.head_s)
         if request is None:
             return False
         target, asked = target_of(request)

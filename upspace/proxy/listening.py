@@ -4,7 +4,8 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -40,17 +41,19 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-class Listening:
-    """Serves clients of a listening socket, which it owns, from `async with` on to its end.
+class Listening(ABC):
+    """Serves clients of a listening socket, which it owns, from `async with` on to its end."""
 
-    `serve` is given each client and what it sends. It may raise RefusedError, which the client is told,
-    BrokenReplyError, and OSError where a connection breaks.
-    """
-
-    def __init__(self, listener: socket.socket, serve: Callable[[Channel, Incoming], Awaitable[None]]) -> None:
+    def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
-        self._serve_client = serve
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @abstractmethod
+    async def serve(self, client: Channel, incoming: Incoming) -> None:
+        """Answer one client, whose requests are in what comes in.
+
+        May raise RefusedError, which the client is told, BrokenReplyError, and OSError where a connection breaks.
+        """
 
     async def __aenter__(self) -> Self:
         self._start(self._accept())
@@ -104,7 +107,7 @@ class Listening:
 
     async def _serve_or_refuse(self, client: Channel, incoming: Incoming) -> None:
         try:
-            await self._serve_client(client, incoming)
+            await self.serve(client, incoming)
         except RefusedError as refusal:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_FAREWELL_S):

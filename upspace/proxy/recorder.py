@@ -1,10 +1,8 @@
 """A recorder: it hands every request on to one server, and keeps what passes."""
 
-import asyncio
 import socket
 from http import HTTPStatus
 from types import TracebackType
-from typing import Self
 
 import h11
 import httpx
@@ -37,7 +35,7 @@ _NOT_HANDED_ON = frozenset(
 _NOT_HANDED_BACK = _NOT_HANDED_ON | {"content-encoding"}
 
 
-class Recorder:
+class Recorder(Listening):
     """A recorder on a listening socket, which it owns, from `async with` on to its end.
 
     `upstream` is the URL that the paths of requests are added to. Replies are handed back when they are whole, and
@@ -45,25 +43,21 @@ class Recorder:
     """
 
     def __init__(self, listener: socket.socket, upstream: str, file: PairFile) -> None:
+        super().__init__(listener)
         self._upstream = upstream.rstrip("/")
         self._file = file
         # Not httpx's client, which would keep cookies for the next request, whoever sends it.
         self._transport = httpx.AsyncHTTPTransport()
-        self._listening = Listening(listener, self._serve)
-
-    async def __aenter__(self) -> Self:
-        await self._listening.__aenter__()
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._listening.__aexit__(kind, error, traceback)
+        await super().__aexit__(kind, error, traceback)
         await self._transport.aclose()
 
-    async def _serve(self, client: Channel, incoming: Incoming) -> None:
+    async def serve(self, client: Channel, incoming: Incoming) -> None:
         """One client, request by request."""
-        while (request := await _head(incoming)) is not None:
+        while (request := await incoming.head(_HEAD_WITHIN_S)) is not None:
             passed = await self._pass_on(request, await _body(incoming))
             await client.write(incoming.reply(passed.status, _handed_back(passed), passed.reply))
             if not incoming.may_go_on:
@@ -75,10 +69,11 @@ class Recorder:
         if not target.startswith("/"):
             raise RefusedError(HTTPStatus.BAD_REQUEST, "this is a recorder and no proxy: ask it for a path")
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers]
-        response = await self._asked(request.method.decode("ascii"), target, headers, body)
+        method = request.method.decode("ascii")
+        response = await self._asked(method, target, headers, body)
         path, _, query = target.partition("?")
         passed = Exchange(
-            request.method.decode("ascii"),
+            method,
             path,
             query,
             headers,
@@ -115,14 +110,6 @@ def _handed_back(passed: Exchange) -> list[tuple[str, str]]:
     """The headers of the reply, for a body that is unpacked. HEAD is told the length of what GET would give."""
     left_out = _NOT_HANDED_BACK - {"content-length"} if passed.method == "HEAD" else _NOT_HANDED_BACK
     return [(name, value) for name, value in passed.reply_headers if name not in left_out]
-
-
-async def _head(incoming: Incoming) -> h11.Request | None:
-    try:
-        async with asyncio.timeout(_HEAD_WITHIN_S):
-            return await incoming.head()
-    except TimeoutError:
-        return None
 
 
 async def _body(incoming: Incoming) -> bytes:

@@ -28,10 +28,11 @@ class Incoming:
         self._parser = _new_parser()
         self._reading: asyncio.Task[bytes] | None = None
 
-    async def head(self) -> h11.Request | None:
-        """The head of the next request, when the one before has been read to its end; None if none will come.
+    async def head(self, within_s: float) -> h11.Request | None:
+        """The head of the next request, when the one before has been read to its end.
 
-        Raises RefusedError for what is no request, OSError if the connection breaks.
+        None if none will come, or has come within so many seconds. Raises RefusedError for what is no request, OSError
+        if the connection breaks.
         """
         received, ended = self._parser.trailing_data
         self._parser = _new_parser()
@@ -39,7 +40,11 @@ class Incoming:
             self._parser.receive_data(received)
         if ended:
             self._parser.receive_data(b"")
-        event = await self.part()
+        try:
+            async with asyncio.timeout(within_s):
+                event = await self.part()
+        except TimeoutError:
+            return None
         return event if isinstance(event, h11.Request) else None
 
     async def part(self) -> h11.Event:

@@ -39,6 +39,6 @@ def serving(**settings: Any) -> Serving:
     """A server of its own, for `with` or `async with`; `settings` are those of `upspace serve`, by name.
 
     The calls of what it gives are plain ones in async programs as well: the server is another process, which answers
-    within a millisecond. Raises SettingsError or ServerError where it begins.
+    within a millisecond or two. Raises SettingsError or ServerError where it begins.
     """
     return Serving(settings)

@@ -107,15 +107,13 @@ class Upspace:
     def add_followers(self, of: Who, count: int, **fields: Any) -> list[Account]:
         """Make accounts that follow `of`, in the order of its list: each a second earlier than the one before."""
         made = self.accounts(count, **fields)
-        newest = int(self.clock.now)
-        self._relate([(each, of, newest - place) for place, each in enumerate(made)], ATTRIBUTE_FOLLOWING)
+        self._follow_in_turn([(each, of) for each in made])
         return made
 
     def add_followings(self, of: Who, count: int, **fields: Any) -> list[Account]:
         """Make accounts that `of` follows, in the order of its list: each a second earlier than the one before."""
         made = self.accounts(count, **fields)
-        newest = int(self.clock.now)
-        self._relate([(of, each, newest - place) for place, each in enumerate(made)], ATTRIBUTE_FOLLOWING)
+        self._follow_in_turn([(of, each) for each in made])
         return made
 
     def group(self, owner: Who, name: str, members: Sequence[Who] = ()) -> int:
@@ -292,6 +290,11 @@ class Upspace:
         for some in _batches(records):
             mids += self._control.read("POST", "load", Loaded, LoadRequest(accounts=some, replace=False)).mids
         return [Account(self._control, mid, record["name"]) for mid, record in zip(mids, records, strict=True)]
+
+    def _follow_in_turn(self, pairs: Sequence[tuple[Who, Who]]) -> None:
+        """Follows that began a second apart, the first one last."""
+        newest = int(self.clock.now)
+        self._relate([(*pair, newest - place) for place, pair in enumerate(pairs)], ATTRIBUTE_FOLLOWING)
 
     def _relate(self, pairs: Sequence[tuple[Who, Who, int | None]], attribute: Literal[1, 2, 128]) -> None:
         relations = [RelationRecord(int(owner), int(other), attribute, mtime) for owner, other, mtime in pairs]

@@ -1,7 +1,7 @@
 """What the control interface reads and answers (docs/control.md). The test fixture speaks to it in these types."""
 
 import re
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -135,6 +135,10 @@ class SnapshotState(Struct, frozen=True):
     taken: float
 
 
+Credential: TypeAlias = Literal["authorization", "access_key", "cookie"]
+"""How somebody has signed in."""
+
+
 class Asked(Struct, kw_only=True):
     """A request in the journal.
 
@@ -151,7 +155,7 @@ class Asked(Struct, kw_only=True):
     parameters: dict[str, str]
     headers: dict[str, str]
     viewer: int | None
-    credential: Literal["authorization", "access_key", "cookie"] | None
+    credential: Credential | None
     status: int | None = None
     code: int | None = None
     answered_by: str | None = None

@@ -57,7 +57,7 @@ class Interface:
     def __init__(self, state: ControlState, *, anywhere: bool) -> None:
         self._state = state
         self._anywhere = anywhere
-        # A test's own look at the world must not use up what the program under test may ask for.
+        # For a test's own look at the world: it uses up nothing of what the program under test may ask for.
         self._direct = state.app.unlimited()
 
     async def respond(self, request: Request) -> Response:
@@ -66,8 +66,8 @@ class Interface:
             if not self._anywhere:
                 check_access(request)
             if request.path.startswith(_DIRECT):
-                # For a test's own look at the world, which must not be in the way of what it tests.
-                return await self._direct.respond(_with_path(request, request.path.removeprefix(DIRECT_PREFIX)))
+                direct = msgspec.structs.replace(request, path=request.path.removeprefix(DIRECT_PREFIX))
+                return await self._direct.respond(direct)
             data = await self._answer(request)
             return Response(200, JSON_HEADERS, envelope.answer(0, envelope.SUCCESS_MESSAGE, data))
         except Exception as error:
@@ -286,12 +286,6 @@ def _found(path: str) -> tuple[re.Match[str], dict[str, Handler]]:
         if found := pattern.fullmatch(path):
             return found, handlers
     raise NotFoundError(status=404)
-
-
-def _with_path(request: Request, path: str) -> Request:
-    return Request(
-        request.method, path, request.query, request.header, request.header_lines, request.body, request.peer
-    )
 
 
 def _number(text: str) -> int | None:

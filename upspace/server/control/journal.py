@@ -3,11 +3,11 @@
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from upspace.model import Viewer
 from upspace.server.http import Request
-from upspace.wire.control import UNRECORDED, Asked, Journal, Unimplemented
+from upspace.wire.control import UNRECORDED, Asked, Credential, Journal, Unimplemented
 
 # A test asks a few dozen times; what runs for days must not fill the memory.
 _REQUESTS_KEPT = 10_000
@@ -15,15 +15,13 @@ _PATHS_KEPT = 1_000
 
 _HEADERS_SHOWN = ("user-agent", "referer", "origin", "accept", "content-type", "host", "x-forwarded-for")
 
-How: TypeAlias = Literal["authorization", "access_key", "cookie"]
-
 
 class Read(NamedTuple):
     """What a request says: its parameters, who is signed in, and how the credentials came."""
 
     parameters: Mapping[str, str]
     viewer: Viewer | None
-    credential: How | None
+    credential: Credential | None
 
 
 class RequestLog:

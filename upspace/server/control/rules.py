@@ -44,7 +44,7 @@ class Rules:
         """Remove all rules. Ids go on."""
         self._rules.clear()
 
-    def one(self, id: int) -> FaultState | None:  # noqa: A002
+    def one(self, id: int) -> FaultState | None:  # noqa: A002  # as above
         """A rule with its counts; None if there is none of this id."""
         kept = self._rules.get(id)
         return None if kept is None else kept.state
@@ -73,7 +73,7 @@ class Rules:
 
 
 class _Kept:
-    def __init__(self, id: int, rule: FaultRule) -> None:  # noqa: A002
+    def __init__(self, id: int, rule: FaultRule) -> None:  # noqa: A002  # as above
         self._id = id
         self._rule = rule
         self._paths = path_matcher(rule.path)
