@@ -5,6 +5,7 @@ which keeps nobody waiting. A row that is wrong is mended by its key, in a short
 lock is held for as long as there is something to mend, not for as long as there is something to look at.
 """
 
+import asyncio
 import time
 from array import array
 from collections.abc import AsyncGenerator, Generator, Iterator
@@ -43,6 +44,8 @@ async def check(url: str, memory: apsw.Connection | None, *, repair: bool) -> As
         steps = _Check(reader, writer, in_memory=memory is not None).steps()
         # Whoever stops early leaves a chunk half read: its transaction ends before its connection.
         for step in opened.enter_context(closing(steps)):
+            # It has blocked the loop, so a snapshot of this turn may be older than what it has mended.
+            await asyncio.sleep(0)
             yield step
 
 

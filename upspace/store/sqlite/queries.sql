@@ -40,8 +40,7 @@ select following, whisper, black, follower from standing where mid = ?
 
 -- name: figures
 select standing.following, standing.whisper, standing.black, standing.follower,
-    upstat.archive_view, upstat.article_view, upstat.likes, upstat.archive_count, upstat.article_count,
-    (select max(number) from account_change)
+    upstat.archive_view, upstat.article_view, upstat.likes, upstat.archive_count, upstat.article_count
 from standing join upstat using (mid) where standing.mid = ?
 
 -- name: upstat
@@ -54,21 +53,21 @@ select number, mid from account_change where number > ? order by number limit ?
 select max(number) from account_change
 
 -- name: followers_desc
-select (select max(number) from account_change), (
+select (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from follower where owner = :owner order by mtime desc, other desc limit :size offset :start)),
     hides_followings, hides_followers, following, follower
 from (select 1) left join standing on mid = :owner
 
 -- name: followers_asc
-select (select max(number) from account_change), (
+select (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from follower where owner = :owner order by mtime, other limit :size offset :start)),
     hides_followings, hides_followers, following, follower
 from (select 1) left join standing on mid = :owner
 
 -- name: followers_after
-select (select max(number) from account_change), (
+select (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from follower
         where owner = :owner and (mtime, other) < (:mtime, :mid)
@@ -80,7 +79,7 @@ from (select 1) left join standing on mid = :owner
 select count(*) from (select 1 from follower where owner = ? and (mtime, other) >= (?, ?) limit ?)
 
 -- name: followings_desc
-select (select max(number) from account_change), (
+select (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from relation
         where owner = :owner and attribute = 2
@@ -89,7 +88,7 @@ select (select max(number) from account_change), (
 from (select 1) left join standing on mid = :owner
 
 -- name: followings_asc
-select (select max(number) from account_change), (
+select (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from relation
         where owner = :owner and attribute = 2
@@ -98,7 +97,7 @@ select (select max(number) from account_change), (
 from (select 1) left join standing on mid = :owner
 
 -- name: followings_special_desc
-select (select max(number) from account_change), (
+select (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select relation.other, relation.mtime
         from relation left join grouped on grouped.owner = relation.owner and grouped.other = relation.other
@@ -109,7 +108,7 @@ select (select max(number) from account_change), (
 from (select 1) left join standing on mid = :owner
 
 -- name: followings_special_asc
-select (select max(number) from account_change), (
+select (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select relation.other, relation.mtime
         from relation left join grouped on grouped.owner = relation.owner and grouped.other = relation.other
@@ -126,28 +125,28 @@ select relation.other, relation.attribute, relation.mutual, relation.mtime, rela
 from carray(?) as wanted cross join relation on relation.owner = ? and relation.other = wanted.value
 
 -- name: whispers
-select (select max(number) from account_change), (
+select (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from relation where owner = :owner and attribute = 1
         order by mtime desc, other desc limit :size offset :start)),
     0
 
 -- name: blacks
-select (select max(number) from account_change), (
+select (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from relation where owner = :owner and attribute = 128
         order by mtime desc, other desc limit :size offset :start)),
     (select black from standing where mid = :owner)
 
 -- name: friends
-select (select max(number) from account_change), (
+select (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from relation where owner = :owner and attribute = 2 and mutual = 1
         order by mtime desc, other desc limit :size offset :start)),
     0
 
 -- name: same_followings
-select (select max(number) from account_change), (
+select (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select mine.other, mine.mtime
         from relation as mine cross join relation as theirs on theirs.owner = :vmid and theirs.other = mine.other
@@ -162,13 +161,13 @@ with found as materialized (
     select relation.other, relation.mtime from relation left join account on account.mid = relation.other
     where relation.owner = :owner and relation.attribute = 2
     and case when account.mid is null then :nameless else instr(casefold(account.name), :text) > 0 end)
-select (select max(number) from account_change), (
+select (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from found order by mtime desc, other desc limit :size offset :start)),
     (select count(*) from found)
 
 -- name: group_members
-select (select max(number) from account_change), (
+select (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from relation
         where owner = :owner and attribute = 2 and exists (
@@ -178,7 +177,7 @@ select (select max(number) from account_change), (
     0
 
 -- name: group_members_special
-select (select max(number) from account_change), (
+select (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from relation
         where owner = :owner and attribute = 2 and exists (
@@ -190,7 +189,7 @@ select (select max(number) from account_change), (
     0
 
 -- name: ungrouped
-select (select max(number) from account_change), (
+select (
     select json_array(json_group_array(other), json_group_array(mtime)) from (
         select other, mtime from relation
         where owner = :owner and attribute = 2 and not exists (

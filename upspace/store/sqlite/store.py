@@ -1,5 +1,6 @@
 """The SQLite store. Reads run in the caller's thread: one takes microseconds, a hop to a thread more."""
 
+import asyncio
 from array import array
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Self, TypeVar
@@ -49,11 +50,11 @@ from upspace.store.sqlite.connection import (
     translate,
     translated,
 )
+from upspace.store.sqlite.reading import Bindings, Row, TurnReader
 from upspace.store.sqlite.writer import PairsJob, WorkJob, Writer
 from upspace.wire.codes import GROUP_DEFAULT
 
 T = TypeVar("T")
-Row = tuple[Any, ...]
 
 _decode_accounts = msgspec.json.Decoder(list[SeenAccount]).decode
 _decode_columns = msgspec.json.Decoder(tuple[list[int], list[int]]).decode
@@ -77,6 +78,7 @@ class SqliteStore:
         self.url = url
         self._reader = reader
         self._in_memory = url == MEMORY
+        self._turn = TurnReader(reader, in_memory=self._in_memory)
         self._loader = reader if self._in_memory else None
         self._writer = Writer(url, reader if self._in_memory else None)
 
@@ -91,6 +93,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         self._writer.close()
+        self._turn.close()
         self._reader.close()
         if self._loader is not None:
             self._loader.close()
@@ -125,15 +128,14 @@ class SqliteStore:
 
     async def figures(self, mid: int) -> Figures | None:
         row = self._row("figures", (mid,))
-        return None if row is None else Figures(Counters(*row[:4]), Upstat(*row[4:9]), row[9] or 0)
+        return None if row is None else Figures(Counters(*row[:4]), Upstat(*row[4:]), self._newest_change())
 
     async def upstat(self, mid: int) -> Upstat | None:
         row = self._row("upstat", (mid,))
         return None if row is None else Upstat(*row)
 
     async def newest_change(self) -> int:
-        row = self._row("newest_change", ())
-        return row[0] or 0 if row else 0
+        return self._newest_change()
 
     async def changed_accounts(self, since: int) -> tuple[int, Sequence[int] | None]:
         rows = self._rows("changed_accounts", (since, bulk.CHANGES_NAMED))
@@ -143,7 +145,7 @@ class SqliteStore:
         # Rows are numbered without gaps; a first one that does not follow `since` says that some were pruned.
         if rows[0][0] == since + 1 and len(rows) < bulk.CHANGES_NAMED and 0 not in mids:
             return rows[-1][0], mids
-        return await self.newest_change(), None
+        return self._newest_change(), None
 
     async def followers(self, vmid: int, window: Window) -> Page:
         if window.after is not None:
@@ -276,6 +278,8 @@ class SqliteStore:
             _prune_changes_txn(db)
 
         self._load(load_txn)
+        # It has blocked the loop, so a snapshot of this turn may be older than what it has loaded.
+        await asyncio.sleep(0)
 
     async def snapshot(self) -> bytes:
         if not self._in_memory:
@@ -296,15 +300,22 @@ class SqliteStore:
         row = db.execute(relations.QUERIES["profile"], (mid,)).fetchone()
         return None if row is None else read_profile(row)
 
-    def _rows(self, name: str, bindings: Row) -> list[Row]:
+    def _newest_change(self) -> int:
         try:
-            return self._reader.execute(relations.QUERIES[name], bindings).fetchall()
+            row = self._turn.row_of_turn(relations.QUERIES["newest_change"])
+        except apsw.Error as error:
+            raise translate(self.url, error) from error
+        return 0 if row is None or row[0] is None else row[0]
+
+    def _rows(self, name: str, bindings: Bindings) -> list[Row]:
+        try:
+            return self._turn.rows(relations.QUERIES[name], bindings)
         except apsw.Error as error:
             raise translate(self.url, error) from error
 
-    def _row(self, name: str, bindings: Row | dict[str, int | str]) -> Row | None:
+    def _row(self, name: str, bindings: Bindings) -> Row | None:
         try:
-            return self._reader.execute(relations.QUERIES[name], bindings).fetchone()
+            return self._turn.row(relations.QUERIES[name], bindings)
         except apsw.Error as error:
             raise translate(self.url, error) from error
 
@@ -312,20 +323,20 @@ class SqliteStore:
         row = self._row(name, {"owner": vmid, "size": window.size, "start": window.start, **more})
         if row is None:
             raise StoreUnavailableError(f"{self.url}: {name} returned nothing")
-        newest_change, columns, hides_followings, hides_followers, following, follower = row
+        columns, hides_followings, hides_followers, following, follower = row
         mids, mtimes = _decode_columns(columns)
         if following is None:
-            return Page(_NO_OWNER, mids, mtimes, newest_change or 0)
+            return Page(_NO_OWNER, mids, mtimes, self._newest_change())
         owner = ListOwner(hides_followings == 1, hides_followers == 1, following, follower)
-        return Page(owner, mids, mtimes, newest_change or 0)
+        return Page(owner, mids, mtimes, self._newest_change())
 
     def _listing(self, name: str, owner: int, window: Window, **more: int | str) -> Listing:
         row = self._row(name, {"owner": owner, "size": window.size, "start": window.start, **more})
         if row is None:
             raise StoreUnavailableError(f"{self.url}: {name} returned nothing")
-        newest_change, columns, total = row
+        columns, total = row
         mids, mtimes = _decode_columns(columns)
-        return Listing(mids, mtimes, total or 0, newest_change or 0)
+        return Listing(mids, mtimes, total or 0, self._newest_change())
 
     async def _write(self, work: Callable[[apsw.Connection], T]) -> T:
         """Run `work` in the transaction of a group; what it raises leaves nothing of it behind."""

@@ -1,0 +1,151 @@
+"""Reads of one turn of the event loop: one snapshot for all of them, and none that misses what was acknowledged."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+import apsw
+import pytest
+from store_oracle import follow, profile
+
+from upspace.model import Window
+from upspace.store import migrate_store
+from upspace.store.interface import StoreUnavailableError
+from upspace.store.sqlite.store import SqliteStore
+
+P = ParamSpec("P")
+
+FIRST_PAGE = Window(start=0, size=20)
+
+
+@asynccontextmanager
+async def two_stores(folder: Path) -> AsyncIterator[tuple[SqliteStore, SqliteStore]]:
+    """Two stores of one file, as two processes have it: accounts 1 to 3, of whom 2 follows 1."""
+    url = f"sqlite:///{folder / 'store.db'}"
+    await migrate_store(url)
+    one, other = SqliteStore.open(url), SqliteStore.open(url)
+    try:
+        await one.load(map(profile, (1, 2, 3)), [follow(2, 1, 5)])
+        yield one, other
+    finally:
+        await one.close()
+        await other.close()
+
+
+@contextmanager
+def statements(store: SqliteStore) -> Iterator[list[str]]:
+    """What is asked through the reader of a store until the end of a `with`."""
+    seen: list[str] = []
+
+    def trace(cursor: apsw.Cursor, sql: str, bindings: "apsw.Bindings | None") -> bool:
+        seen.append(sql)
+        return True
+
+    store._reader.exec_trace = trace
+    try:
+        yield seen
+    finally:
+        store._reader.exec_trace = None
+
+
+async def name_of(store: SqliteStore, mid: int) -> str:
+    """The name of an account."""
+    return (await store.accounts((mid,)))[mid].account.name
+
+
+async def turn() -> None:
+    """Let the loop do what it has been told."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+def in_a_loop(test: Callable[P, Coroutine[None, None, None]]) -> Callable[P, None]:
+    """The test as a plain function: each runs in an event loop of its own, whose turns are what it is about."""
+
+    @wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        asyncio.run(test(*args, **kwargs))
+
+    return run
+
+
+@in_a_loop
+async def test_reads_of_one_turn_share_a_snapshot_and_the_number_of_the_newest_change(tmp_path: Path) -> None:
+    async with two_stores(tmp_path) as (store, _):
+        await turn()
+        with statements(store) as seen:
+            pages = await asyncio.gather(*(store.followers(mid, FIRST_PAGE) for mid in (1, 2, 3)))
+            await turn()
+        assert [page.mids for page in pages] == [[2], [], []]
+        assert len({page.newest_change for page in pages}) == 1
+        assert (seen[0], seen[-1], seen.count("begin"), seen.count("commit")) == ("begin", "commit", 1, 1)
+        assert sum("account_change" in sql for sql in seen) == 1
+
+
+@in_a_loop
+async def test_reads_of_another_turn_see_what_was_written_meanwhile(tmp_path: Path) -> None:
+    async with two_stores(tmp_path) as (store, other):
+        await turn()
+        before = await store.newest_change()
+        await other.change_account(2, lambda _: profile(2, "renamed"))
+        assert (await name_of(store, 2), await store.newest_change()) == ("renamed", before + 1)
+
+
+WRITES: dict[str, Callable[[SqliteStore], Awaitable[object]]] = {
+    "change_account": lambda store: store.change_account(2, lambda _: profile(2, "renamed")),
+    "delete_account": lambda store: store.delete_account(2, 9),
+    "load": lambda store: store.load([profile(2, "renamed")], []),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("through_the_same", [True, False])
+@in_a_loop
+async def test_nobody_reads_a_snapshot_from_before_a_write_that_they_waited_for(
+    tmp_path: Path, write: str, through_the_same: bool
+) -> None:
+    async with two_stores(tmp_path) as (store, other):
+        # What came before them in the same turn has opened a snapshot.
+        assert await name_of(store, 2) == "name 2"
+        with statements(store) as seen:
+            await WRITES[write](store if through_the_same else other)
+            shown = await store.accounts((2,))
+        assert [account.account.name for account in shown.values()] == ([] if "delete" in write else ["renamed"])
+        assert seen.index("commit") < seen.index("begin")
+
+
+@in_a_loop
+async def test_a_store_that_is_closed_in_the_turn_of_a_read_is_closed(tmp_path: Path) -> None:
+    async with two_stores(tmp_path) as (store, _):
+        await store.newest_change()
+        await store.close()
+        await turn()
+        with pytest.raises(StoreUnavailableError):
+            await store.newest_change()
+        await store.close()
+
+
+@in_a_loop
+async def test_a_turn_in_which_the_disk_fails_is_followed_by_one_that_reads(tmp_path: Path) -> None:
+    async with two_stores(tmp_path) as (store, _):
+        await store.newest_change()
+        # SQLite ends the transaction by itself where a page cannot be read.
+        store._reader.execute("rollback")
+        await turn()
+        assert await name_of(store, 2) == "name 2"
+        await turn()
+        assert not store._reader.in_transaction
+
+
+@in_a_loop
+async def test_a_store_in_memory_reads_what_was_just_written(tmp_path: Path) -> None:
+    store = SqliteStore.open("sqlite://")
+    await store.load([profile(1)], [])
+    before = await store.newest_change()
+    await store.change_account(1, lambda _: profile(1, "renamed"))
+    assert (await name_of(store, 1), await store.newest_change()) == ("renamed", before + 1)
+    assert not store._reader.in_transaction
+    await store.close()
