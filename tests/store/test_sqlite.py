@@ -32,8 +32,7 @@ from upspace.store.interface import (
     StoreUnavailableError,
 )
 from upspace.store.queries import read_queries
-from upspace.store.sqlite import connection, relations
-from upspace.store.sqlite import store as engine
+from upspace.store.sqlite import changes, connection, relations
 from upspace.store.sqlite.store import SqliteStore
 
 QUERIES = read_queries("upspace.store.sqlite")
@@ -581,7 +580,7 @@ def test_whoever_was_away_while_changes_were_forgotten_forgets_all_it_kept(
     shared: tuple[App, SqliteStore], monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     app, second = shared
-    monkeypatch.setattr(engine, "_CHANGES_KEPT", 5)
+    monkeypatch.setattr(changes, "_CHANGES_KEPT", 5)
     asyncio.run(second.change_account(2, lambda _: profile(2, "new")))
     for number in range(writes - 1):
         asyncio.run(second.change_account(3, lambda _, number=number: profile(3, f"write {number}")))  # type: ignore[misc]  # a default binds the value
@@ -589,7 +588,7 @@ def test_whoever_was_away_while_changes_were_forgotten_forgets_all_it_kept(
 
 
 def test_changes_are_forgotten_beyond_what_is_kept(url: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_CHANGES_KEPT", 5)
+    monkeypatch.setattr(changes, "_CHANGES_KEPT", 5)
     with opened(url) as store:
         for mid in range(1, 21):
             asyncio.run(store.load([profile(mid)], []))

@@ -1,31 +1,21 @@
 """Writing accounts and relations in sets, inside a transaction of the caller."""
 
+from array import array
 from collections.abc import Iterable, Mapping
-from itertools import chain
+from itertools import chain, islice
 
 import apsw
 
-from upspace.model import AccountState, CounterMode, Profile, Relation
+from upspace.model import CounterMode, Profile, Relation
 from upspace.store.interface import AccountDeletedError, StoreError, UnknownAccountsError
+from upspace.store.sqlite.accounts import check_deletion, put_profile_txn, recount_statement
+from upspace.store.sqlite.changes import CHANGES_NAMED, note_changes_txn
 from upspace.wire.codes import ATTRIBUTE_FOLLOWING, ATTRIBUTE_MUTUAL
 
-# Beyond this many accounts a load says "all accounts have changed" instead of naming each.
-CHANGES_NAMED = 1_000
+# So many accounts are held in memory.
+_CHUNK = 1_000
 
-_PUT_ACCOUNT = "insert or replace into account values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-
-_PUT_STANDING = """
-insert into standing values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-on conflict (mid) do update set
-    state = excluded.state, hides_followings = excluded.hides_followings,
-    hides_followers = excluded.hides_followers, hides_birthday = excluded.hides_birthday,
-    following = iif(max(standing.counter_mode, excluded.counter_mode), excluded.following, standing.following),
-    whisper = iif(max(standing.counter_mode, excluded.counter_mode), excluded.whisper, standing.whisper),
-    black = iif(max(standing.counter_mode, excluded.counter_mode), excluded.black, standing.black),
-    follower = iif(max(standing.counter_mode, excluded.counter_mode), excluded.follower, standing.follower),
-    counter_mode = excluded.counter_mode
-where standing.state <> 2
-"""
+_DELETED = "select mid from carray(?) as wanted cross join standing on standing.mid = wanted.value and state = 2"
 
 # Counters that are derived already stay right: recounting an account with millions of followers for each change of its
 # name would hold up every other write.
@@ -33,8 +23,6 @@ _TOUCH_UNCOUNTED = """
 insert or ignore into touched
     select :mid where not exists (select 1 from standing where mid = :mid and counter_mode = 0 and state <> 2)
 """
-
-_PUT_UPSTAT = "insert or replace into upstat values (?, ?, ?, ?, ?, ?)"
 
 _SCRATCH = """
 create temp table if not exists touched (mid integer primary key);
@@ -76,14 +64,7 @@ update relation set mutual = relation.attribute = 2 and exists (
 from incoming where relation.owner = incoming.other and relation.other = incoming.owner;
 """
 
-_RECOUNT = """
-update standing set
-    following = (select count(*) from relation where owner = standing.mid and attribute = 2),
-    whisper = (select count(*) from relation where owner = standing.mid and attribute = 1),
-    black = (select count(*) from relation where owner = standing.mid and attribute = 128),
-    follower = (select count(*) from follower where owner = standing.mid)
-where mid in (select mid from touched) and counter_mode = 0 and state <> 2
-"""
+_RECOUNT = recount_statement("select mid from touched")
 
 
 def write_txn(
@@ -104,58 +85,21 @@ def write_txn(
 
 def _put_profiles_txn(db: apsw.Connection, profiles: Iterable[Profile]) -> None:
     mids: list[int] = []
-    for profile in profiles:
-        account, standing, upstat = profile.account, profile.standing, profile.upstat
-        mid = account.mid
-        if standing.state is AccountState.DELETED:
-            raise AccountDeletedError(f"account {mid}: only a deletion makes an account deleted")
-        if standing.counter_mode is CounterMode.DERIVED:
-            db.execute(_TOUCH_UNCOUNTED, {"mid": mid})
-        db.execute(
-            _PUT_STANDING,
-            (
-                mid,
-                standing.state,
-                standing.hides_followings,
-                standing.hides_followers,
-                standing.hides_birthday,
-                standing.counter_mode,
-                standing.following,
-                standing.whisper,
-                standing.black,
-                standing.follower,
-            ),
-        )
-        if db.changes() == 0:
-            raise AccountDeletedError(f"account {mid} is deleted, which is final")
-        db.execute(
-            _PUT_ACCOUNT,
-            (
-                mid,
-                account.name,
-                account.sex,
-                account.face,
-                account.face_nft,
-                account.sign,
-                account.rank,
-                account.level,
-                account.coins,
-                account.birthday,
-                account.is_senior_member,
-                account.nft_icon,
-                account.official,
-                account.vip,
-                account.decorations,
-            ),
-        )
-        db.execute(
-            _PUT_UPSTAT,
-            (mid, upstat.archive_view, upstat.article_view, upstat.likes, upstat.archive_count, upstat.article_count),
-        )
-        if len(mids) < CHANGES_NAMED:
-            mids.append(mid)
-    named = mids if len(mids) < CHANGES_NAMED else [0]
-    db.executemany("insert into account_change (mid) values (?)", ((mid,) for mid in named))
+    profiles = iter(profiles)
+    while chunk := list(islice(profiles, _CHUNK)):
+        deleted = _deleted_txn(db, chunk)
+        for profile in chunk:
+            check_deletion(profile, deleted)
+            if profile.standing.counter_mode is CounterMode.DERIVED:
+                db.execute(_TOUCH_UNCOUNTED, {"mid": profile.account.mid})
+            put_profile_txn(db, profile)
+        mids += [profile.account.mid for profile in chunk[: CHANGES_NAMED - len(mids)]]
+    note_changes_txn(db, mids)
+
+
+def _deleted_txn(db: apsw.Connection, profiles: Iterable[Profile]) -> set[int]:
+    mids = array("q", (profile.account.mid for profile in profiles))
+    return {mid for (mid,) in db.execute(_DELETED, (apsw.carray(mids),))}
 
 
 def _put_relations_txn(db: apsw.Connection, relations: Iterable[Relation]) -> None:

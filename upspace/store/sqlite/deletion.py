@@ -2,6 +2,8 @@
 
 import apsw
 
+from upspace.store.sqlite.changes import note_changes_txn
+
 # Each counter of the others may be smaller than what is stored, in mode reported; none goes below zero.
 _LEAVE_OTHERS = """
 update standing set follower = max(0, follower - 1)
@@ -23,7 +25,6 @@ delete from own_group where owner = :mid;
 delete from account where mid = :mid;
 delete from upstat where mid = :mid;
 update token set revoked = :now where mid = :mid and revoked is null;
-insert into account_change (mid) values (:mid);
 
 update standing set
     state = 2, hides_followings = 0, hides_followers = 0, hides_birthday = 0, counter_mode = 0,
@@ -41,4 +42,5 @@ def delete_txn(db: apsw.Connection, mid: int, now: int) -> bool:
     if db.execute("select 1 from standing where mid = ? and state <> 2", (mid,)).fetchone() is None:
         return False
     db.execute(_LEAVE_OTHERS + _REMOVE, {"mid": mid, "now": now})
+    note_changes_txn(db, (mid,))
     return True

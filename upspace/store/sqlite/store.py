@@ -40,6 +40,8 @@ from upspace.store.interface import (
 )
 from upspace.store.rows import ACCOUNT_WIDTH, STATES, read_profile, read_standing
 from upspace.store.sqlite import bulk, check, deletion, groups, relations
+from upspace.store.sqlite.accounts import Rule, add_profile_view
+from upspace.store.sqlite.changes import CHANGES_NAMED
 from upspace.store.sqlite.connection import (
     MEMORY,
     connect,
@@ -51,14 +53,13 @@ from upspace.store.sqlite.connection import (
     translated,
 )
 from upspace.store.sqlite.reading import Bindings, Row, TurnReader
-from upspace.store.sqlite.writer import PairsJob, WorkJob, Writer
+from upspace.store.sqlite.writer import AccountJob, PairsJob, WorkJob, Writer
 from upspace.wire.codes import GROUP_DEFAULT
 
 T = TypeVar("T")
 
 _decode_accounts = msgspec.json.Decoder(list[SeenAccount]).decode
 _decode_columns = msgspec.json.Decoder(tuple[list[int], list[int]]).decode
-_CHANGES_KEPT = 100_000
 _NO_OWNER = ListOwner()
 
 _REVOKE_OF = """
@@ -89,6 +90,7 @@ class SqliteStore:
             return cls(url, _readable(connect_existing(url, writable=False)))
         memory = connect(None, writable=True)
         migrate(memory, url)
+        add_profile_view(memory)
         return cls(url, _readable(memory))
 
     async def close(self) -> None:
@@ -138,12 +140,12 @@ class SqliteStore:
         return self._newest_change()
 
     async def changed_accounts(self, since: int) -> tuple[int, Sequence[int] | None]:
-        rows = self._rows("changed_accounts", (since, bulk.CHANGES_NAMED))
+        rows = self._rows("changed_accounts", (since, CHANGES_NAMED))
         if not rows:
             return since, ()
         mids = [mid for _, mid in rows]
         # Rows are numbered without gaps; a first one that does not follow `since` says that some were pruned.
-        if rows[0][0] == since + 1 and len(rows) < bulk.CHANGES_NAMED and 0 not in mids:
+        if rows[0][0] == since + 1 and len(rows) < CHANGES_NAMED and 0 not in mids:
             return rows[-1][0], mids
         return self._newest_change(), None
 
@@ -249,23 +251,11 @@ class SqliteStore:
         return await self._write(revoke_txn)
 
     async def change_account(self, mid: int, decide: Decide) -> Profile:
-        def change_txn(db: apsw.Connection) -> Profile:
-            bulk.write_txn(db, [decide(self._read_profile_txn(db, mid))], (), {})
-            _prune_changes_txn(db)
-            written = self._read_profile_txn(db, mid)
-            if written is None:
-                raise ValueError(f"the rule for account {mid} made another account")
-            return written
-
-        return await self._write(change_txn)
+        changed: Profile = await self._writer.run(AccountJob(Rule(mid, decide)))
+        return changed
 
     async def delete_account(self, mid: int, now: int) -> bool:
-        def delete_txn(db: apsw.Connection) -> bool:
-            deleted = deletion.delete_txn(db, mid, now)
-            _prune_changes_txn(db)
-            return deleted
-
-        return await self._write(delete_txn)
+        return await self._write(lambda db: deletion.delete_txn(db, mid, now))
 
     async def load(
         self,
@@ -275,7 +265,6 @@ class SqliteStore:
     ) -> None:
         def load_txn(db: apsw.Connection) -> None:
             bulk.write_txn(db, profiles, relations, marks or {})
-            _prune_changes_txn(db)
 
         self._load(load_txn)
         # It has blocked the loop, so a snapshot of this turn may be older than what it has loaded.
@@ -295,10 +284,6 @@ class SqliteStore:
 
     def check(self, *, repair: bool) -> AsyncGenerator[Finding | Progress, None]:
         return check.check(self.url, self._reader if self._in_memory else None, repair=repair)
-
-    def _read_profile_txn(self, db: apsw.Connection, mid: int) -> Profile | None:
-        row = db.execute(relations.QUERIES["profile"], (mid,)).fetchone()
-        return None if row is None else read_profile(row)
 
     def _newest_change(self) -> int:
         try:
@@ -348,6 +333,7 @@ class SqliteStore:
         with translated(self.url):
             if self._loader is None:
                 self._loader = connect_existing(self.url, writable=True)
+                add_profile_view(self._loader)
             with transaction(self._loader):
                 work(self._loader)
 
@@ -365,10 +351,3 @@ def _readable(db: apsw.Connection) -> apsw.Connection:
 def _array(mids: Collection[int]) -> Any:
     """What `carray(?)` takes; there is no such thing as an empty one."""
     return apsw.carray(array("q", mids))
-
-
-def _prune_changes_txn(db: apsw.Connection) -> None:
-    """Keep the newest changes only. A reader that was away for longer sees the gap and forgets all it cached."""
-    newest = db.execute("select max(number) from account_change").fetchone()
-    if newest and newest[0] is not None:
-        db.execute("delete from account_change where number <= ?", (newest[0] - _CHANGES_KEPT,))
