@@ -53,6 +53,7 @@ def test_a_body_that_was_cut_off_changes_nothing(url: str, tmp_path: Path, chunk
         # Whatever became of it has become of it by the time the server has stopped.
         assert client.get("/x/relation/stat", params={"vmid": HALF}).json()["code"] == 0
         assert served.stop() == 0
+        assert "Traceback" not in served.errors()
     with serving(tmp_path, *arguments(url, 1)) as served, client_of(served) as client:
         assert client.get("/x/relation/stat", params={"vmid": VIEWER}).json()["data"]["following"] == 0
 

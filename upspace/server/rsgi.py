@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from granian._granian import RSGIProtocolClosed
+
 from upspace.server.app import App, build_app
 from upspace.server.http import BODY_MAX_BYTES, Request
 from upspace.server.limits import Table
@@ -106,6 +108,12 @@ async def _read_body(protocol: "RSGIHTTPProtocol", length: int, *, to_its_end: b
     After either the client has to connect anew. A body that is too large is read `to_its_end` only where connections
     are ended by hand: while there is more of it, Granian does not see that one has ended.
     """
+    if 0 < length <= BODY_MAX_BYTES:
+        # At once: each part of a body is waited for until the loop has done all else, its end as well.
+        try:
+            return await protocol()
+        except RSGIProtocolClosed:
+            return None
     chunks = []
     size = 0
     async for chunk in protocol:
