@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import replace
 from store_oracle import follow, profile, reported
 
-from upspace.model import Profile, Standing
+from upspace.model import Change, Pair, Profile, Standing, Window
 from upspace.store import migrate_store
-from upspace.store.interface import AccountDeletedError, StoreUnavailableError
+from upspace.store.interface import AccountDeletedError, Finding, StoreUnavailableError
 from upspace.store.sqlite.store import SqliteStore
 from upspace.store.sqlite.writer import WorkJob
 
@@ -172,3 +172,46 @@ def test_what_fails_after_it_has_written_leaves_nothing_and_takes_nobody_with_it
         assert await store.mark("half") is None
 
     run(path, test)
+
+
+def test_in_a_group_of_all_kinds_each_write_has_its_effect(path: Path) -> None:
+    def act_follow(pair: Pair) -> Change:
+        return Change(follow(pair.mid, pair.fid, 7), pair.backward)
+
+    async def test(store: SqliteStore) -> None:
+        refused, changed, group_id, gone, added = await in_one_group(
+            path,
+            store,
+            store.change_relations(4, (1,), act_follow),
+            store.change_account(1, renamed("one")),
+            store.create_group(4, lambda groups: "friends"),
+            store.delete_account(3, 9),
+            store.change_account(6, lambda known: profile(6)),
+        )
+        assert (refused, gone) == ({}, True)
+        now = await store.profile(1)
+        # Pairs come last: it had no follower yet.
+        assert now is not None
+        assert (changed.account, changed.standing.follower) == (now.account, 0)
+        assert added == await store.profile(6)
+        assert [group.id for group in await store.groups(4)] == [group_id]
+        assert (await store.followers(1, Window(0, 9))).mids == [4]
+        counters = [await store.counters(mid) for mid in (1, 3, 4)]
+        assert [(of.following, of.follower) for of in counters if of] == [(1, 1), (0, 0), (1, 0)]
+        assert [finding async for finding in store.check(repair=False) if isinstance(finding, Finding)] == []
+
+    run(path, test)
+
+
+def test_a_store_in_memory_takes_accounts_after_it_was_restored() -> None:
+    async def test() -> None:
+        store = SqliteStore.open("sqlite://")
+        await store.load([profile(1)], [])
+        before = await store.snapshot()
+        await store.change_account(1, renamed("one"))
+        await store.restore(before)
+        changed = await store.change_account(1, longer)
+        assert (changed.account.name, changed) == ("name 1+", await store.profile(1))
+        await store.close()
+
+    asyncio.run(test())

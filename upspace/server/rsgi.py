@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from granian._granian import RSGIProtocolClosed
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # missing in Granian's stub
 
 from upspace.server.app import App, build_app
 from upspace.server.http import BODY_MAX_BYTES, Request
@@ -78,7 +78,9 @@ class RsgiDoor:
         # A body that nobody wants is read too: left unread, it would cost the client its connection.
         length = header("content-length")
         if length or scope.method not in ("GET", "HEAD") or header("transfer-encoding"):
-            body = await _read_body(protocol, int(length) if length else 0, to_its_end=self._controlled)
+            # Who sends both has the length overruled.
+            said = int(length) if length and not header("transfer-encoding") else 0
+            body = await _read_body(protocol, said, to_its_end=self._controlled)
         if self._controlled and not header("host"):
             header = _with_host(header, scope.authority or "")
         lines = headers.get_all  # type: ignore[attr-defined]  # missing in Granian's stub
@@ -112,7 +114,7 @@ async def _read_body(protocol: "RSGIHTTPProtocol", length: int, *, to_its_end: b
         # At once: each part of a body is waited for until the loop has done all else, its end as well.
         try:
             return await protocol()
-        except RSGIProtocolClosed:
+        except ProtocolClosed:
             return None
     chunks = []
     size = 0

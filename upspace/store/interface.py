@@ -91,7 +91,10 @@ class Progress(Struct, frozen=True, gc=False):
 
 
 Decide = Callable[[Profile | None], Profile]
-"""A rule that gets an account as it stands, None if unknown, and returns what it shall be."""
+"""A rule that gets an account as it stands, None if unknown, and returns what it shall be.
+
+This rule and the next three may be run again, where others were in the way.
+"""
 
 DecidePair = Callable[[Pair], Change]
 """A rule that gets two accounts as they stand and returns the pair as it shall be."""
@@ -272,7 +275,7 @@ class Store(Protocol):
     async def change_account(self, mid: int, decide: Decide) -> Profile:
         """Read an account, let `decide` say what it shall be, and write that, all in one transaction.
 
-        In counter mode derived the counters given are ignored: they are recounted. Raises what `decide`
+        In counter mode derived the counters given are ignored: those that are right are kept. Raises what `decide`
         raises, and AccountDeletedError.
         """
         ...

@@ -5,10 +5,9 @@ which keeps nobody waiting. A row that is wrong is mended by its key, in a short
 lock is held for as long as there is something to mend, not for as long as there is something to look at.
 """
 
-import asyncio
 import time
 from array import array
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import islice
 from typing import Any
@@ -34,8 +33,13 @@ _REMOVING_RELATIONS = frozenset(("deleted_relation", "relation_of_unknown", "rel
 _CHANGING_COUNTS = _REMOVING_RELATIONS | {"follow_without_follower", "follower_without_follow", "wrong_counter"}
 
 
-async def check(url: str, memory: apsw.Connection | None, *, repair: bool) -> AsyncGenerator[Finding | Progress, None]:
-    """As `Store.check`; `memory` is the one connection of a store in memory, None for a file."""
+async def check(
+    url: str, memory: apsw.Connection | None, end_snapshot: Callable[[], None], *, repair: bool
+) -> AsyncGenerator[Finding | Progress, None]:
+    """As `Store.check`; `memory` is the one connection of a store in memory, None for a file.
+
+    `end_snapshot` ends that of those who read in the same event loop.
+    """
     with translated(url), ExitStack() as opened:
         reader = memory or opened.enter_context(closing(connect_existing(url, writable=False)))
         writer = None
@@ -43,10 +47,12 @@ async def check(url: str, memory: apsw.Connection | None, *, repair: bool) -> As
             writer = memory or opened.enter_context(closing(connect_existing(url, writable=True)))
         steps = _Check(reader, writer, in_memory=memory is not None).steps()
         # Whoever stops early leaves a chunk half read: its transaction ends before its connection.
-        for step in opened.enter_context(closing(steps)):
-            # It has blocked the loop, so a snapshot of this turn may be older than what it has mended.
-            await asyncio.sleep(0)
+        opened.enter_context(closing(steps))
+        # What was read in this turn may be mended in the next step, and the loop has no say in between.
+        end_snapshot()
+        for step in steps:
             yield step
+            end_snapshot()
 
 
 class _Check:

@@ -69,9 +69,14 @@ def connect(path: Path | None, *, writable: bool) -> apsw.Connection:
     db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     db.execute(f"pragma cache_size = -{_PAGE_CACHE_KIB}")
     if writable:
-        db.set_busy_handler(_Patience())
+        be_patient(db)
         db.execute("pragma synchronous = full")
     return db
+
+
+def be_patient(db: apsw.Connection) -> None:
+    """Let a connection wait for a lock for `LOCK_TIMEOUT_S`."""
+    db.set_busy_handler(_Patience())
 
 
 class _Patience:

@@ -14,11 +14,12 @@ Bindings: TypeAlias = Row | dict[str, int | str]
 
 
 class TurnReader:
-    """Reads through one connection, which nobody else may read through meanwhile.
+    """Reads through one connection.
 
-    A snapshot is opened by the first read of a turn, and the loop is told at once to close it. The loop runs what it
-    is told in that order: whatever reads the snapshot was under way before it was opened, and misses nothing that had
-    been acknowledged by then. Only who blocks the loop until something is committed has to let it turn afterwards.
+    A snapshot is opened by the first read of a turn, and the loop is told at once to end it. The loop runs what it is
+    told in that order: whoever reads the snapshot was waiting in the loop before it was opened, and misses nothing that
+    had been acknowledged by then. Only who blocks the loop until something is committed has to `end` it before; that of
+    another store of the same file in the same loop, it does not know.
 
     A database in memory is written to through the same connection, so every read of it stands for itself.
     """
@@ -34,14 +35,14 @@ class TurnReader:
     def row(self, statement: str, bindings: Bindings) -> Row | None:
         """The first row. Raises apsw errors."""
         if not self._reading and not self._in_memory:
-            self._open_snapshot()
+            self._begin()
         row: Row | None = self._execute(statement, bindings).fetchone()
         return row
 
     def rows(self, statement: str, bindings: Bindings) -> list[Row]:
         """All rows. Raises apsw errors."""
         if not self._reading and not self._in_memory:
-            self._open_snapshot()
+            self._begin()
         return self._execute(statement, bindings).fetchall()
 
     def row_of_turn(self, statement: str) -> Row | None:
@@ -53,19 +54,18 @@ class TurnReader:
             self._found[statement] = row
         return row
 
-    def close(self) -> None:
-        """Give the snapshot back, if there is one: the connection is about to be closed."""
-        self._close_snapshot()
+    def end(self) -> None:
+        """End the snapshot, if there is one; the next read opens another."""
+        if not self._reading:
+            return
+        self._reading = False
+        self._found.clear()
+        # A fault of the disk ends a transaction by itself.
+        if self._db.in_transaction:
+            self._execute("commit")
 
-    def _open_snapshot(self) -> None:
+    def _begin(self) -> None:
+        loop = asyncio.get_running_loop()
         self._execute("begin")
         self._reading = True
-        asyncio.get_running_loop().call_soon(self._close_snapshot)
-
-    def _close_snapshot(self) -> None:
-        if self._reading:
-            self._reading = False
-            self._found.clear()
-            # A fault of the disk ends a transaction by itself.
-            if self._db.in_transaction:
-                self._execute("commit")
+        loop.call_soon(self.end)

@@ -1,6 +1,5 @@
 """The SQLite store. Reads run in the caller's thread: one takes microseconds, a hop to a thread more."""
 
-import asyncio
 from array import array
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Self, TypeVar
@@ -40,7 +39,7 @@ from upspace.store.interface import (
 )
 from upspace.store.rows import ACCOUNT_WIDTH, STATES, read_profile, read_standing
 from upspace.store.sqlite import bulk, check, deletion, groups, relations
-from upspace.store.sqlite.accounts import Rule, add_profile_view
+from upspace.store.sqlite.accounts import add_profile_view
 from upspace.store.sqlite.changes import CHANGES_NAMED
 from upspace.store.sqlite.connection import (
     MEMORY,
@@ -95,7 +94,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         self._writer.close()
-        self._turn.close()
+        self._turn.end()
         self._reader.close()
         if self._loader is not None:
             self._loader.close()
@@ -251,7 +250,7 @@ class SqliteStore:
         return await self._write(revoke_txn)
 
     async def change_account(self, mid: int, decide: Decide) -> Profile:
-        changed: Profile = await self._writer.run(AccountJob(Rule(mid, decide)))
+        changed: Profile = await self._writer.run(AccountJob(mid, decide))
         return changed
 
     async def delete_account(self, mid: int, now: int) -> bool:
@@ -267,8 +266,6 @@ class SqliteStore:
             bulk.write_txn(db, profiles, relations, marks or {})
 
         self._load(load_txn)
-        # It has blocked the loop, so a snapshot of this turn may be older than what it has loaded.
-        await asyncio.sleep(0)
 
     async def snapshot(self) -> bytes:
         if not self._in_memory:
@@ -283,7 +280,8 @@ class SqliteStore:
             self._reader.deserialize("main", snapshot)
 
     def check(self, *, repair: bool) -> AsyncGenerator[Finding | Progress, None]:
-        return check.check(self.url, self._reader if self._in_memory else None, repair=repair)
+        memory = self._reader if self._in_memory else None
+        return check.check(self.url, memory, self._turn.end, repair=repair)
 
     def _newest_change(self) -> int:
         try:
@@ -330,10 +328,12 @@ class SqliteStore:
 
     def _load(self, work: Callable[[apsw.Connection], None]) -> None:
         """Run `work` in a transaction of its own, in this thread: whoever loads waits for it, and may interrupt it."""
+        self._turn.end()
         with translated(self.url):
             if self._loader is None:
-                self._loader = connect_existing(self.url, writable=True)
-                add_profile_view(self._loader)
+                loader = connect_existing(self.url, writable=True)
+                add_profile_view(loader)
+                self._loader = loader
             with transaction(self._loader):
                 work(self._loader)
 

@@ -18,10 +18,11 @@ import apsw
 from msgspec import Struct
 
 from upspace.model import Profile
-from upspace.store.interface import AccountDeletedError, DecidePair, StoreTimeoutError, StoreUnavailableError
+from upspace.store.interface import AccountDeletedError, Decide, DecidePair, StoreTimeoutError, StoreUnavailableError
 from upspace.store.sqlite import accounts, relations
 from upspace.store.sqlite.accounts import Rule, add_profile_view
-from upspace.store.sqlite.connection import LOCK_TIMEOUT_S, connect_existing, transaction, translate
+from upspace.store.sqlite.connection import LOCK_TIMEOUT_S, connect_existing, transaction, translate, translated
+from upspace.store.sqlite.log import Log
 
 T = TypeVar("T")
 
@@ -30,8 +31,6 @@ GROUP_MAX = 512
 
 # More than this many that wait are refused: they would wait for many seconds, and take memory meanwhile.
 _WAITING_MAX = 10_000
-# Copying the log into the file costs as much as several commits, so it is done once in 32 MB.
-_CHECKPOINT_PAGES = 8_000
 # What will not get better by trying each write of a failed group on its own.
 _HOPELESS = (apsw.BusyError, apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.CorruptError)
 
@@ -47,7 +46,8 @@ class PairsJob(Struct, frozen=True):
 class AccountJob(Struct, frozen=True):
     """Change an account; gives it as it then stands."""
 
-    rule: Rule
+    mid: int
+    decide: Decide
 
 
 class WorkJob(Struct, Generic[T], frozen=True):
@@ -115,17 +115,22 @@ class Writer:
     def _work(self) -> None:
         """The thread: it opens its connection with the first group, and anew after a failure to open."""
         db: apsw.Connection | None = None
+        log: Log | None = None
         locked = False
         while group := self._next_group():
             if locked:
                 group = self._without_late(group)
             try:
-                db = db or _connect(self._url)
+                if db is None:
+                    db = _connect(self._url)
+                    log = Log(db)
                 outcomes = self._commit(db, [waiting.job for waiting in group])
             except Exception as error:
                 outcomes = [Outcome(error=error)] * len(group)
             locked = any(isinstance(outcome.error, StoreTimeoutError) for outcome in outcomes)
             _deliver(group, outcomes)
+            if log is not None:
+                log.copy()
         if db is not None:
             db.close()
 
@@ -168,8 +173,12 @@ class Writer:
 
 def _connect(url: str) -> apsw.Connection:
     db = connect_existing(url, writable=True)
-    db.execute(f"pragma wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-    add_profile_view(db)
+    try:
+        with translated(url):
+            add_profile_view(db)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
@@ -178,7 +187,7 @@ def _transaction(db: apsw.Connection, jobs: Sequence[Job]) -> list[Outcome]:
 
     Nobody has been answered yet, so any order is one in which they may have asked.
     """
-    rules = {number: job.rule for number, job in enumerate(jobs) if isinstance(job, AccountJob)}
+    rules = {number: Rule(job.mid, job.decide) for number, job in enumerate(jobs) if isinstance(job, AccountJob)}
     pairs = {number: job for number, job in enumerate(jobs) if isinstance(job, PairsJob)}
     with transaction(db):
         outcomes = {number: _work_txn(db, job) for number, job in enumerate(jobs) if isinstance(job, WorkJob)}
