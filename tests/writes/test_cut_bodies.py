@@ -58,6 +58,19 @@ def test_a_body_that_was_cut_off_changes_nothing(url: str, tmp_path: Path, chunk
         assert client.get("/x/relation/stat", params={"vmid": VIEWER}).json()["data"]["following"] == 0
 
 
+def test_a_length_beside_chunks_is_not_believed(url: str, tmp_path: Path) -> None:
+    both = f"content-length: {len(SENT)}\r\ntransfer-encoding: chunked"
+    chunk = b"%x\r\n%b\r\n" % (1 << 16, b"x" * (1 << 16))
+    with serving(tmp_path, *arguments(url, 1)) as served, client_of(served) as client:
+        with socket.create_connection(served.address, DEADLINE_S) as connection:
+            connection.sendall(head(both) + b"%x\r\n%b\r\n" % (len(SENT), SENT) + chunk + b"0\r\n\r\n")
+            connection.shutdown(socket.SHUT_WR)
+            assert b'"code":0' not in connection.makefile("rb").read()
+        assert client.get("/x/relation/stat", params={"vmid": VIEWER}).json()["data"]["following"] == 0
+        assert served.stop() == 0
+        assert "Traceback" not in served.errors()
+
+
 def test_a_client_of_another_server_that_left_has_asked_for_nothing(url: str) -> None:
     scope = {
         "type": "http",
