@@ -16,6 +16,7 @@ import apsw
 import pytest
 from every_read import use_every_read
 from msgspec.structs import replace
+from statements import statements_seen
 from store_oracle import SPECIAL, follow, profile, seen_account
 
 from upspace.model import Profile, Token, Upstat
@@ -612,22 +613,6 @@ def popular(url: str) -> Iterator[SqliteStore]:
         for mid in (1, 100):
             asyncio.run(store.put_token(Token(token_digest(f"token of {mid}"), mid, 1)))
         yield store
-
-
-@contextmanager
-def statements_seen(store: SqliteStore) -> Iterator[list[str]]:
-    """What is asked through the store's reader until the end of a `with`."""
-    seen: list[str] = []
-
-    def trace(cursor: apsw.Cursor, sql: str, bindings: "apsw.Bindings | None") -> bool:
-        seen.append(sql)
-        return True
-
-    store._reader.exec_trace = trace
-    try:
-        yield seen
-    finally:
-        store._reader.exec_trace = None
 
 
 def traced(store: SqliteStore, app: App, endpoint: str, query: str, token: str) -> tuple[int, Any]:

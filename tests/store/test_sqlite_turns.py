@@ -1,14 +1,15 @@
 """Reads of one turn of the event loop: one snapshot for all of them, and none that misses what was acknowledged."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, closing
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
 
 import apsw
 import pytest
+from statements import statements_seen
 from store_oracle import follow, profile
 
 from upspace.model import Standing, Window
@@ -33,22 +34,6 @@ async def two_stores(folder: Path) -> AsyncIterator[tuple[SqliteStore, SqliteSto
     finally:
         await one.close()
         await other.close()
-
-
-@contextmanager
-def statements(store: SqliteStore) -> Iterator[list[str]]:
-    """What is asked through the reader of a store until the end of a `with`."""
-    seen: list[str] = []
-
-    def trace(cursor: apsw.Cursor, sql: str, bindings: "apsw.Bindings | None") -> bool:
-        seen.append(sql)
-        return True
-
-    store._reader.exec_trace = trace
-    try:
-        yield seen
-    finally:
-        store._reader.exec_trace = None
 
 
 async def name_of(store: SqliteStore, mid: int) -> str:
@@ -85,7 +70,7 @@ def in_a_loop(test: Callable[P, Coroutine[None, None, None]]) -> Callable[P, Non
 async def test_reads_of_one_turn_share_a_snapshot_and_the_number_of_the_newest_change(tmp_path: Path) -> None:
     async with two_stores(tmp_path) as (store, _):
         await turn()
-        with statements(store) as seen:
+        with statements_seen(store) as seen:
             pages = await asyncio.gather(*(store.followers(mid, FIRST_PAGE) for mid in (1, 2, 3)))
             await turn()
         assert [page.mids for page in pages] == [[2], [], []]
@@ -122,7 +107,7 @@ async def test_nobody_reads_a_snapshot_from_before_a_write_that_they_waited_for(
     async with two_stores(tmp_path) as (store, other):
         # What came before them in the same turn has opened a snapshot.
         assert await name_of(store, 2) == "name 2"
-        with statements(store) as seen:
+        with statements_seen(store) as seen:
             await WRITES[write](store if through_the_same else other)
             shown = await store.accounts((2,))
         assert [account.account.name for account in shown.values()] == ([] if "delete" in write else ["renamed"])

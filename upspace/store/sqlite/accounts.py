@@ -4,28 +4,24 @@ Each statement costs a busy server more than the row that it writes: the thread 
 until the event loop lets go of the interpreter. So they are few.
 """
 
-from array import array
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from importlib.resources import files
-from typing import NamedTuple
 
 import apsw
+from msgspec import Struct
 from msgspec.structs import astuple, replace
 
-from upspace.model import AccountState, CounterMode, Profile
+from upspace.model import AccountState, CounterMode, Profile, Upstat
 from upspace.store.interface import AccountDeletedError, Decide
-from upspace.store.rows import read_profile
+from upspace.store.rows import ACCOUNT_WIDTH, STANDING_WIDTH, read_profile
 from upspace.store.sqlite import relations
 from upspace.store.sqlite.changes import note_changes_txn
-from upspace.store.sqlite.connection import PACKAGE
+from upspace.store.sqlite.connection import PACKAGE, array_of
+from upspace.store.sqlite.reading import Row
 
 _VIEW = files(PACKAGE).joinpath("profile.sql").read_text(encoding="utf-8")
-_COLUMNS = (
-    "mid, name, sex, face, face_nft, sign, rank, level, coins, birthday, is_senior_member, nft_icon, official, vip,"
-    " decorations, state, hides_followings, hides_followers, hides_birthday, counter_mode, following, whisper, black,"
-    " follower, archive_view, article_view, likes, archive_count, article_count"
-)
-_PUT_PROFILE = f"insert into profile ({_COLUMNS}) values ({', '.join('?' * len(_COLUMNS.split(',')))})"  # noqa: S608  # names of ours
+_WIDTH = ACCOUNT_WIDTH + STANDING_WIDTH - 1 + len(Upstat.__struct_fields__)
+_PUT_PROFILE = f"insert into profile values ({', '.join('?' * _WIDTH)})"  # noqa: S608  # only marks
 
 _RECOUNT = """
 update standing set
@@ -37,8 +33,8 @@ where mid in (MIDS) and counter_mode = 0 and state <> 2
 """
 
 
-class Rule(NamedTuple):
-    """What one account shall be; see `Store.change_account`."""
+class AccountJob(Struct, frozen=True):
+    """Change an account; gives it as it then stands. See `Store.change_account`."""
 
     mid: int
     decide: Decide
@@ -69,67 +65,62 @@ def recount_statement(mids: str) -> str:
 _RECOUNT_ONE = recount_statement("?") + " returning following, whisper, black, follower"
 
 
-def change_txn(db: apsw.Connection, rules: Sequence[Rule]) -> list[Profile | Exception]:
+def change_txn(db: apsw.Connection, jobs: Sequence[AccountJob]) -> list[Profile | Exception]:
     """The accounts as their rules have them, each on what those before it left, or what a rule raised."""
     outcomes: list[Profile | Exception] = []
-    while len(outcomes) < len(rules):
-        outcomes += _change_some_txn(db, _of_different_accounts(rules[len(outcomes) :]))
+    while len(outcomes) < len(jobs):
+        outcomes += _change_some_txn(db, _of_different_accounts(jobs[len(outcomes) :]))
     return outcomes
 
 
-def _of_different_accounts(rules: Sequence[Rule]) -> Sequence[Rule]:
-    """The first of the rules, up to one for an account that has come before."""
+def _of_different_accounts(jobs: Sequence[AccountJob]) -> Sequence[AccountJob]:
+    """The first of the jobs, up to one for an account that has come before."""
     seen: set[int] = set()
-    for number, rule in enumerate(rules):
-        if rule.mid in seen:
-            return rules[:number]
-        seen.add(rule.mid)
-    return rules
+    for number, job in enumerate(jobs):
+        if job.mid in seen:
+            return jobs[:number]
+        seen.add(job.mid)
+    return jobs
 
 
-def _change_some_txn(db: apsw.Connection, rules: Sequence[Rule]) -> list[Profile | Exception]:
-    known, deleted = _read_txn(db, [rule.mid for rule in rules])
-    outcomes: list[Profile | Exception] = []
-    for rule in rules:
+def _change_some_txn(db: apsw.Connection, jobs: Sequence[AccountJob]) -> list[Profile | Exception]:
+    known, deleted = profiles_of(db.execute(relations.QUERIES["profiles"], (array_of(job.mid for job in jobs),)))
+    decided: list[Profile | Exception] = []
+    for job in jobs:
         try:
-            outcomes.append(_changed(rule, known.get(rule.mid), deleted))
+            decided.append(_changed(job, known.get(job.mid), deleted))
         except Exception as error:
-            outcomes.append(error)
-    written = []
-    for number, changed in enumerate(outcomes):
-        if isinstance(changed, Profile):
-            put_profile_txn(db, changed)
-            written.append(changed.account.mid)
-            if _is_derived(changed) and not _is_derived(known.get(changed.account.mid)):
-                following, whisper, black, follower = db.execute(_RECOUNT_ONE, (changed.account.mid,)).get
-                counted = replace(
-                    changed.standing, following=following, whisper=whisper, black=black, follower=follower
-                )
-                outcomes[number] = replace(changed, standing=counted)
-    note_changes_txn(db, written)
+            decided.append(error)
+    outcomes = [
+        _put_counted_txn(db, known.get(of.account.mid), of) if isinstance(of, Profile) else of for of in decided
+    ]
+    note_changes_txn(db, [of.account.mid for of in outcomes if isinstance(of, Profile)])
     return outcomes
 
 
-def _changed(rule: Rule, known: Profile | None, deleted: Collection[int]) -> Profile:
-    """What is written. Counters that are derived already stay as they are.
+def _changed(job: AccountJob, known: Profile | None, deleted: Collection[int]) -> Profile:
+    changed = job.decide(known)
+    if changed.account.mid != job.mid:
+        raise ValueError(f"the rule for account {job.mid} made another account")
+    check_deletion(changed, deleted)
+    return changed
+
+
+def _put_counted_txn(db: apsw.Connection, known: Profile | None, changed: Profile) -> Profile:
+    """Write an account; as it then stands. Counters that are derived already stay as they are.
 
     Recounting an account with millions of followers for each change of its name would hold up every other write.
     """
-    changed = rule.decide(known)
-    if changed.account.mid != rule.mid:
-        raise ValueError(f"the rule for account {rule.mid} made another account")
-    check_deletion(changed, deleted)
-    if known is not None and _is_derived(known) and _is_derived(changed):
+    put_profile_txn(db, changed)
+    if changed.standing.counter_mode is not CounterMode.DERIVED:
+        return changed
+    if known is not None and known.standing.counter_mode is CounterMode.DERIVED:
         was = known.standing
-        kept = replace(
-            changed.standing,
-            following=was.following,
-            whisper=was.whisper,
-            black=was.black,
-            follower=was.follower,
-        )
-        return replace(changed, standing=kept)
-    return changed
+        following, whisper, black, follower = was.following, was.whisper, was.black, was.follower
+    else:
+        following, whisper, black, follower = db.execute(_RECOUNT_ONE, (changed.account.mid,)).get
+    counted = replace(changed.standing, following=following, whisper=whisper, black=black, follower=follower)
+    return replace(changed, standing=counted)
 
 
 def check_deletion(profile: Profile, deleted: Collection[int]) -> None:
@@ -141,15 +132,11 @@ def check_deletion(profile: Profile, deleted: Collection[int]) -> None:
         raise AccountDeletedError(f"account {mid} is deleted, which is final")
 
 
-def _is_derived(profile: Profile | None) -> bool:
-    return profile is not None and profile.standing.counter_mode is CounterMode.DERIVED
-
-
-def _read_txn(db: apsw.Connection, mids: Sequence[int]) -> tuple[dict[int, Profile], set[int]]:
-    """The accounts that are there, and those that have been deleted."""
+def profiles_of(rows: Iterable[Row]) -> tuple[dict[int, Profile], set[int]]:
+    """What the query `profiles` returns: the accounts that are there, and those that have been deleted."""
     known: dict[int, Profile] = {}
     deleted: set[int] = set()
-    for is_deleted, mid, *row in db.execute(relations.QUERIES["profiles"], (apsw.carray(array("q", mids)),)):
+    for is_deleted, mid, *row in rows:
         if is_deleted:
             deleted.add(mid)
         elif row[0] is not None:

@@ -1,6 +1,5 @@
 """Writing accounts and relations in sets, inside a transaction of the caller."""
 
-from array import array
 from collections.abc import Iterable, Mapping
 from itertools import chain, islice
 
@@ -10,6 +9,7 @@ from upspace.model import CounterMode, Profile, Relation
 from upspace.store.interface import AccountDeletedError, StoreError, UnknownAccountsError
 from upspace.store.sqlite.accounts import check_deletion, put_profile_txn, recount_statement
 from upspace.store.sqlite.changes import CHANGES_NAMED, note_changes_txn
+from upspace.store.sqlite.connection import array_of
 from upspace.wire.codes import ATTRIBUTE_FOLLOWING, ATTRIBUTE_MUTUAL
 
 # So many accounts are held in memory.
@@ -98,8 +98,8 @@ def _put_profiles_txn(db: apsw.Connection, profiles: Iterable[Profile]) -> None:
 
 
 def _deleted_txn(db: apsw.Connection, profiles: Iterable[Profile]) -> set[int]:
-    mids = array("q", (profile.account.mid for profile in profiles))
-    return {mid for (mid,) in db.execute(_DELETED, (apsw.carray(mids),))}
+    mids = array_of(profile.account.mid for profile in profiles)
+    return {mid for (mid,) in db.execute(_DELETED, (mids,))}
 
 
 def _put_relations_txn(db: apsw.Connection, relations: Iterable[Relation]) -> None:

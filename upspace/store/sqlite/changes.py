@@ -1,9 +1,10 @@
 """The numbered log of changed accounts, which caches of accounts ask for what is news."""
 
-from array import array
 from collections.abc import Sequence
 
 import apsw
+
+from upspace.store.sqlite.connection import array_of
 
 CHANGES_NAMED = 1_000
 """Beyond this many accounts a write says "all accounts have changed" instead of naming each."""
@@ -16,5 +17,5 @@ def note_changes_txn(db: apsw.Connection, mids: Sequence[int]) -> None:
     """Number the accounts written; 0 stands for all."""
     named = mids if len(mids) < CHANGES_NAMED else (0,)
     if named:
-        db.execute("insert into account_change (mid) select value from carray(?)", (apsw.carray(array("q", named)),))
+        db.execute("insert into account_change (mid) select value from carray(?)", (array_of(named),))
         db.execute("delete from account_change where number <= ?", (db.last_insert_rowid() - _CHANGES_KEPT,))

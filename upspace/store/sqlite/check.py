@@ -6,7 +6,6 @@ lock is held for as long as there is something to mend, not for as long as there
 """
 
 import time
-from array import array
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import islice
@@ -17,7 +16,7 @@ import apsw
 from upspace.store.findings import KINDS, Kind
 from upspace.store.interface import Finding, Progress
 from upspace.store.queries import read_queries
-from upspace.store.sqlite.connection import PACKAGE, connect_existing, transaction, translated
+from upspace.store.sqlite.connection import PACKAGE, array_of, connect_existing, transaction, translated
 from upspace.wire.codes import MID_MAX
 
 Row = dict[str, Any]
@@ -107,7 +106,7 @@ class _Check:
         db.executemany(";\n".join(statements), ({**row, "now": now} for row in rows))
         if kind.name in _CHANGING_COUNTS:
             mids = {row[name] for row in rows for name in ("mid", "other") if name in row}
-            db.execute(self._statements["recount"], (apsw.carray(array("q", mids)),))
+            db.execute(self._statements["recount"], (array_of(mids),))
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:

@@ -1,9 +1,11 @@
 """Opening SQLite: URLs, pragmas, migrations, and apsw's errors in the words of the interface."""
 
 import time
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -127,6 +129,11 @@ def transaction(db: apsw.Connection, begin: str = "begin immediate") -> Iterator
         if db.in_transaction:
             db.execute("rollback")
         raise
+
+
+def array_of(mids: Iterable[int]) -> Any:
+    """What `carray(?)` takes; there is no such thing as an empty one."""
+    return apsw.carray(array("q", mids))
 
 
 def fold_log(url: str) -> None:

@@ -7,7 +7,8 @@ import apsw
 from upspace.model import AccountState, Group, Membership
 from upspace.store.difference import Place
 from upspace.store.interface import AccountDeletedError, DecideGroups, DecideMembers
-from upspace.store.sqlite.relations import QUERIES, read_relations, write_members_txn
+from upspace.store.sqlite.connection import array_of
+from upspace.store.sqlite.relations import QUERIES, relations_of, write_members_txn
 
 
 def create_txn(db: apsw.Connection, owner: int, decide: DecideGroups) -> int:
@@ -34,7 +35,8 @@ def delete_txn(db: apsw.Connection, owner: int, group_id: int) -> bool:
 
 def change_members_txn(db: apsw.Connection, owner: int, others: Sequence[int], decide: DecideMembers) -> None:
     """Put accounts into groups and take them out."""
-    relations = read_relations(db, owner, others)
+    rows = db.execute(QUERIES["relations"], (array_of(others), owner)) if others else ()
+    relations = relations_of(owner, rows)
     removed: list[Place] = []
     added: list[Place] = []
     for other, groups in decide(Membership(tuple(_groups_txn(db, owner)), relations)).items():

@@ -1,6 +1,6 @@
 -- An account is written by one insert into this view: with a busy event loop, what a write costs is the number of its
 -- statements. Whoever inserts has looked whether the account is deleted, which is final. The columns are those of the
--- structs, in their order, and stand three times: in the view, in its trigger, and in accounts.py.
+-- structs, in their order.
 
 create temp view profile as select
     0 as mid, 0 as name, 0 as sex, 0 as face, 0 as face_nft, 0 as sign, 0 as rank, 0 as level, 0 as coins, 0 as birthday,

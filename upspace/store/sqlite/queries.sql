@@ -10,16 +10,6 @@ select account.mid, account.name, account.sex, account.face, account.face_nft, a
 from account join standing using (mid)
 where account.mid = ?
 
--- name: profile
-select account.mid, account.name, account.sex, account.face, account.face_nft, account.sign, account.rank, account.level,
-    account.coins, account.birthday, account.is_senior_member, account.nft_icon, account.official, account.vip,
-    account.decorations,
-    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
-    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower,
-    upstat.archive_view, upstat.article_view, upstat.likes, upstat.archive_count, upstat.article_count
-from account join standing using (mid) left join upstat using (mid)
-where account.mid = ?
-
 -- name: profiles
 -- Of those that were ever known; of a deleted one the standing alone is left.
 select standing.state = 2, standing.mid,

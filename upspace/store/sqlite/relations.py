@@ -1,7 +1,6 @@
 """Reading and writing the pairs of a group of writes, inside its transaction."""
 
-from array import array
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import apsw
@@ -12,7 +11,7 @@ from upspace.store.difference import Place, difference
 from upspace.store.ledger import Key, Ledger
 from upspace.store.queries import read_queries
 from upspace.store.rows import read_relation, read_standing
-from upspace.store.sqlite.connection import PACKAGE
+from upspace.store.sqlite.connection import PACKAGE, array_of
 
 QUERIES = read_queries(PACKAGE)
 
@@ -81,11 +80,8 @@ GROUP_STATEMENTS = (
 """What a group of writes consists of, whatever its size."""
 
 
-def read_relations(db: apsw.Connection, owner: int, others: Collection[int]) -> dict[int, Relation]:
-    """The relations of `owner` to `others`, in one query."""
-    if not others:
-        return {}
-    rows = db.execute(QUERIES["relations"], (apsw.carray(array("q", others)), owner))
+def relations_of(owner: int, rows: Iterable[Sequence[Any]]) -> dict[int, Relation]:
+    """What the query `relations` returns of an owner, by the other."""
     return {relation.other: relation for relation in (_relation(owner, row) for row in rows)}
 
 
@@ -94,8 +90,8 @@ def open_ledger_txn(db: apsw.Connection, pairs: Collection[Key]) -> Ledger:
     keys = {key for owner, other in pairs for key in ((owner, other), (other, owner))}
     if not keys:
         return Ledger({}, {})
-    mids = array("q", {owner for owner, _ in keys})
-    standings = [read_standing(row) for row in _read(db, _READ_STANDINGS, apsw.carray(mids))]
+    mids = array_of({owner for owner, _ in keys})
+    standings = [read_standing(row) for row in _read(db, _READ_STANDINGS, mids)]
     relations: dict[Key, Relation] = {}
     for owner, *columns in _read(db, _READ_RELATIONS, _json(sorted(keys))):
         relation = _relation(owner, columns)

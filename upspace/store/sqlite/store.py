@@ -1,6 +1,5 @@
 """The SQLite store. Reads run in the caller's thread: one takes microseconds, a hop to a thread more."""
 
-from array import array
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
@@ -37,12 +36,13 @@ from upspace.store.interface import (
     StoreUnavailableError,
     UnknownAccountsError,
 )
-from upspace.store.rows import ACCOUNT_WIDTH, STATES, read_profile, read_standing
+from upspace.store.rows import ACCOUNT_WIDTH, STATES, read_standing
 from upspace.store.sqlite import bulk, check, deletion, groups, relations
-from upspace.store.sqlite.accounts import add_profile_view
+from upspace.store.sqlite.accounts import AccountJob, add_profile_view, profiles_of
 from upspace.store.sqlite.changes import CHANGES_NAMED
 from upspace.store.sqlite.connection import (
     MEMORY,
+    array_of,
     connect,
     connect_existing,
     fold_log,
@@ -52,7 +52,7 @@ from upspace.store.sqlite.connection import (
     translated,
 )
 from upspace.store.sqlite.reading import Bindings, Row, TurnReader
-from upspace.store.sqlite.writer import AccountJob, PairsJob, WorkJob, Writer
+from upspace.store.sqlite.writer import PairsJob, WorkJob, Writer
 from upspace.wire.codes import GROUP_DEFAULT
 
 T = TypeVar("T")
@@ -106,13 +106,13 @@ class SqliteStore:
         return None if row is None else (Account(*row[:ACCOUNT_WIDTH]), read_standing(row[ACCOUNT_WIDTH:]))
 
     async def profile(self, mid: int) -> Profile | None:
-        row = self._row("profile", (mid,))
-        return None if row is None else read_profile(row)
+        known, _ = profiles_of(self._rows("profiles", (array_of((mid,)),)))
+        return known.get(mid)
 
     async def accounts(self, mids: Collection[int]) -> dict[int, SeenAccount]:
         if not mids:
             return {}
-        row = self._row("accounts", (_array(mids),))
+        row = self._row("accounts", (array_of(mids),))
         return {} if row is None else {seen.account.mid: seen for seen in _decode_accounts(row[0])}
 
     async def decorations(self, mid: int) -> Json | None:
@@ -162,10 +162,9 @@ class SqliteStore:
         return found[0] if found else 0
 
     async def relations(self, owner: int, others: Collection[int]) -> dict[int, Relation]:
-        try:
-            return relations.read_relations(self._reader, owner, others)
-        except apsw.Error as error:
-            raise translate(self.url, error) from error
+        if not others:
+            return {}
+        return relations.relations_of(owner, self._rows("relations", (array_of(others), owner)))
 
     async def viewer(self, digest: bytes, now: int) -> Viewer | None:
         row = self._row("viewer", (digest, now))
@@ -346,8 +345,3 @@ def _readable(db: apsw.Connection) -> apsw.Connection:
     """The connection with the functions that the queries use."""
     db.create_scalar_function("casefold", _casefold, 1, deterministic=True)
     return db
-
-
-def _array(mids: Collection[int]) -> Any:
-    """What `carray(?)` takes; there is no such thing as an empty one."""
-    return apsw.carray(array("q", mids))

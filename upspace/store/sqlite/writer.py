@@ -18,9 +18,9 @@ import apsw
 from msgspec import Struct
 
 from upspace.model import Profile
-from upspace.store.interface import AccountDeletedError, Decide, DecidePair, StoreTimeoutError, StoreUnavailableError
+from upspace.store.interface import AccountDeletedError, DecidePair, StoreTimeoutError, StoreUnavailableError
 from upspace.store.sqlite import accounts, relations
-from upspace.store.sqlite.accounts import Rule, add_profile_view
+from upspace.store.sqlite.accounts import AccountJob, add_profile_view
 from upspace.store.sqlite.connection import LOCK_TIMEOUT_S, connect_existing, transaction, translate, translated
 from upspace.store.sqlite.log import Log
 
@@ -41,13 +41,6 @@ class PairsJob(Struct, frozen=True):
     owner: int
     others: Sequence[int]
     decide: DecidePair
-
-
-class AccountJob(Struct, frozen=True):
-    """Change an account; gives it as it then stands."""
-
-    mid: int
-    decide: Decide
 
 
 class WorkJob(Struct, Generic[T], frozen=True):
@@ -187,11 +180,11 @@ def _transaction(db: apsw.Connection, jobs: Sequence[Job]) -> list[Outcome]:
 
     Nobody has been answered yet, so any order is one in which they may have asked.
     """
-    rules = {number: Rule(job.mid, job.decide) for number, job in enumerate(jobs) if isinstance(job, AccountJob)}
+    changes = {number: job for number, job in enumerate(jobs) if isinstance(job, AccountJob)}
     pairs = {number: job for number, job in enumerate(jobs) if isinstance(job, PairsJob)}
     with transaction(db):
         outcomes = {number: _work_txn(db, job) for number, job in enumerate(jobs) if isinstance(job, WorkJob)}
-        outcomes |= zip(rules, map(_outcome, accounts.change_txn(db, list(rules.values()))), strict=True)
+        outcomes |= zip(changes, map(_outcome, accounts.change_txn(db, list(changes.values()))), strict=True)
         outcomes |= zip(pairs, _change_pairs_txn(db, list(pairs.values())), strict=True)
     return [outcomes[number] for number in range(len(jobs))]
 
