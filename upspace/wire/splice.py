@@ -76,26 +76,33 @@ class _Template:
     """The text of a reply around its holes; the decorations of an account are part of that text."""
 
     def __init__(self, reply: Struct, defaults: Mapping[str, bytes]) -> None:
-        pieces = _encode(reply).split(_HOLE_BYTE)
+        self.plain = _encode(reply).split(_HOLE_BYTE)
+        # The pieces that hold decorations, in parts, of which every other is a decoration.
+        self._parts: dict[int, list[bytes]] = {}
+        self._places: dict[str, tuple[int, int]] = {}
         shown = iter([name for name in reply.__struct_fields__ if getattr(reply, name) is _DECORATION])
-        self._mixed: list[tuple[int, list[bytes], list[str]]] = []
-        for number, piece in enumerate(pieces):
-            texts = piece.split(_DECORATION_BYTE)
-            if len(texts) > 1:
-                self._mixed.append((number, texts, [next(shown) for _ in texts[1:]]))
-        self.plain = self._put(pieces, defaults)
-        self._defaults = defaults
+        for number, piece in enumerate(self.plain):
+            first, *rest = piece.split(_DECORATION_BYTE)
+            parts = [first]
+            for text in rest:
+                name = next(shown)
+                self._places[name] = number, len(parts)
+                parts += (defaults[name], text)
+            if rest:
+                self._parts[number] = parts
+                self.plain[number] = b"".join(parts)
 
     def decorated(self, given: Mapping[str, bytes]) -> list[bytes]:
         """The pieces between the holes, with the decorations `given` and else the defaults."""
-        return self._put(self.plain, {**self._defaults, **given})
-
-    def _put(self, pieces: list[bytes], decorations: Mapping[str, bytes]) -> list[bytes]:
-        pieces = pieces.copy()
-        for number, texts, names in self._mixed:
-            parts = [texts[0]]
-            for name, text in zip(names, texts[1:], strict=True):
-                parts += (decorations[name], text)
+        changed: dict[int, list[bytes]] = {}
+        for name, text in given.items():
+            if name in self._places:
+                number, place = self._places[name]
+                if number not in changed:
+                    changed[number] = self._parts[number].copy()
+                changed[number][place] = text
+        pieces = self.plain.copy()
+        for number, parts in changed.items():
             pieces[number] = b"".join(parts)
         return pieces
 
