@@ -9,6 +9,7 @@ async def use_every_read(store: Store) -> None:
     await store.account(1)
     await store.profile(1)
     await store.accounts([1])
+    await store.accounts([1, 2])
     await store.decorations(1)
     await store.standing(1)
     await store.counters(1)

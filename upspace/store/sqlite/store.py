@@ -102,8 +102,7 @@ class SqliteStore:
             fold_log(self.url)
 
     async def account(self, mid: int) -> tuple[Account, Standing] | None:
-        row = self._row("account", (mid,))
-        return None if row is None else (Account(*row[:ACCOUNT_WIDTH]), read_standing(row[ACCOUNT_WIDTH:]))
+        return self._account(mid)
 
     async def profile(self, mid: int) -> Profile | None:
         known, _ = profiles_of(self._rows("profiles", (array_of((mid,)),)))
@@ -112,6 +111,9 @@ class SqliteStore:
     async def accounts(self, mids: Collection[int]) -> dict[int, SeenAccount]:
         if not mids:
             return {}
+        if len(mids) == 1:
+            (mid,) = mids
+            return self._seen_account(mid)
         row = self._row("accounts", (array_of(mids),))
         return {} if row is None else {seen.account.mid: seen for seen in _decode_accounts(row[0])}
 
@@ -281,6 +283,18 @@ class SqliteStore:
     def check(self, *, repair: bool) -> AsyncGenerator[Finding | Progress, None]:
         memory = self._reader if self._in_memory else None
         return check.check(self.url, memory, self._turn.end, repair=repair)
+
+    def _account(self, mid: int) -> tuple[Account, Standing] | None:
+        row = self._row("account", (mid,))
+        return None if row is None else (Account(*row[:ACCOUNT_WIDTH]), read_standing(row[ACCOUNT_WIDTH:]))
+
+    def _seen_account(self, mid: int) -> dict[int, SeenAccount]:
+        """What `accounts` gives of one: its row costs less than a text of rows with one in it."""
+        found = self._account(mid)
+        if found is None:
+            return {}
+        account, standing = found
+        return {mid: SeenAccount(account, standing.state, int(standing.hides_birthday))}
 
     def _newest_change(self) -> int:
         try:
