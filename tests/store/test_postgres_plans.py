@@ -168,3 +168,44 @@ def test_a_statement_without_an_index_or_with_an_order_of_its_own_would_be_notic
         "joined": [],
     }
     assert steps(found["by another order"], "Sort") == 1
+
+
+# Groups
+
+OF_GROUPS = [name for name in QUERIES if "special" in name or name in ("group_members", "ungrouped", "group_counts")]
+
+
+@pytest.mark.parametrize("name", OF_GROUPS)
+def test_what_groups_cost_grows_with_their_rows_while_the_server_does_not_know_how_many_there_are(
+    postgres_url: str, name: str
+) -> None:
+    owner, count, others = 1, 2_000, range(2, 10_000)
+    followed = [Relation(owner, mid, FOLLOWING, mid, (SPECIAL,) if mid % 3 == 0 else ()) for mid in range(2, count + 2)]
+    # On the average, owners have hardly more than one.
+    fans = [Relation(mid, owner, FOLLOWING, mid) for mid in others]
+
+    async def load() -> None:
+        store = await open_store(postgres_url)
+        await store.load(map(profile, (owner, *others)), [*followed, *fans])
+        await store.close()
+
+    async def explain(db: Connection) -> list[dict[str, Any]]:
+        # Page sizes and starts where there are some, then the group.
+        values = (owner, 50, 0, SPECIAL)[: len(set(re.findall(r"\$\d+", QUERIES[name])))]
+        await db.execute(f"prepare planned as {QUERIES[name]}")
+        plan = await db.fetchval(f"explain (analyze, format json) execute planned({', '.join(map(str, values))})")
+        return list(nodes(json.loads(plan)[0]["Plan"]))
+
+    async def look() -> list[dict[str, Any]]:
+        await load()
+        database = await Database.connect(postgres_url, connections=1, timeout_s=30)
+        try:
+            return await database.read(explain)
+        finally:
+            await database.close()
+
+    plan = asyncio.run(look())
+    handled = [
+        (node["Actual Rows"] + node.get("Rows Removed by Join Filter", 0)) * node["Actual Loops"] for node in plan
+    ]
+    assert max(handled) <= 2 * count

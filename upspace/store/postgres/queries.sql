@@ -123,10 +123,13 @@ from (select array_agg(other) as mids, array_agg(mtime) as mtimes from (
 select page.mids, page.mtimes, hides_followings, hides_followers, following, follower
 from (select array_agg(other) as mids, array_agg(mtime) as mtimes from (
         select relation.other, relation.mtime
-        from relation left join grouped
-            on grouped.owner = relation.owner and grouped.other = relation.other and grouped.group_id = -10
+        from relation
         where relation.owner = $1 and relation.attribute = 2
-        order by grouped.group_id is null, relation.mtime desc, relation.other desc
+        -- By a join with the special ones, a page of an account with 5,000 followings takes half a second until the
+        -- server has found out how many rows of groups there are.
+        order by not exists (
+            select from grouped where grouped.owner = $1 and grouped.other = relation.other and grouped.group_id = -10),
+            relation.mtime desc, relation.other desc
         limit $2 offset $3) as listed) as page
     left join standing on standing.mid = $1
 
@@ -134,10 +137,11 @@ from (select array_agg(other) as mids, array_agg(mtime) as mtimes from (
 select page.mids, page.mtimes, hides_followings, hides_followers, following, follower
 from (select array_agg(other) as mids, array_agg(mtime) as mtimes from (
         select relation.other, relation.mtime
-        from relation left join grouped
-            on grouped.owner = relation.owner and grouped.other = relation.other and grouped.group_id = -10
+        from relation
         where relation.owner = $1 and relation.attribute = 2
-        order by grouped.group_id is null, relation.mtime, relation.other
+        order by not exists (
+            select from grouped where grouped.owner = $1 and grouped.other = relation.other and grouped.group_id = -10),
+            relation.mtime, relation.other
         limit $2 offset $3) as listed) as page
     left join standing on standing.mid = $1
 
@@ -161,18 +165,24 @@ select array_agg(other) as mids, array_agg(mtime) as mtimes, 0 from (
 -- name: group_members
 select array_agg(other) as mids, array_agg(mtime) as mtimes, 0 from (
     select relation.other, relation.mtime
-    from relation join grouped on grouped.owner = relation.owner and grouped.other = relation.other
-    where relation.owner = $1 and relation.attribute = 2 and grouped.group_id = $4
+    from relation
+    where relation.owner = $1 and relation.attribute = 2
+        -- Looked up in a table of hashes: "is true" keeps it from becoming a join, see followings_special_desc.
+        and (relation.other in (
+            select grouped.other from grouped where grouped.owner = $1 and grouped.group_id = $4)) is true
     order by relation.mtime desc, relation.other desc limit $2 offset $3) as listed
 
 -- name: group_members_special
 select array_agg(other) as mids, array_agg(mtime) as mtimes, 0 from (
     select relation.other, relation.mtime
-    from relation join grouped on grouped.owner = relation.owner and grouped.other = relation.other
-        left join grouped as special
-            on special.owner = relation.owner and special.other = relation.other and special.group_id = -10
-    where relation.owner = $1 and relation.attribute = 2 and grouped.group_id = $4
-    order by special.group_id is null, relation.mtime desc, relation.other desc limit $2 offset $3) as listed
+    from relation
+    where relation.owner = $1 and relation.attribute = 2
+        and (relation.other in (
+            select grouped.other from grouped where grouped.owner = $1 and grouped.group_id = $4)) is true
+    order by not exists (
+            select from grouped as special
+            where special.owner = $1 and special.other = relation.other and special.group_id = -10),
+        relation.mtime desc, relation.other desc limit $2 offset $3) as listed
 
 -- name: ungrouped
 select array_agg(other) as mids, array_agg(mtime) as mtimes, 0 from (
