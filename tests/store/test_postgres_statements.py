@@ -19,7 +19,8 @@ from store_oracle import SPECIAL, follow, profile
 from upspace.model import Change, Pair, Token
 from upspace.store import open_store
 from upspace.store.interface import Store
-from upspace.store.postgres import connection
+from upspace.store.postgres import changes, connection
+from upspace.store.postgres.accounts import _PROFILE, _WRITE_PROFILE
 from upspace.store.postgres.combined import _AT_ONCE, _OF_MANY_OWNERS
 from upspace.store.postgres.connection import PACKAGE
 from upspace.store.postgres.reader import _PAGES
@@ -71,7 +72,7 @@ def test_the_statements_are_found_wherever_they_stand() -> None:
     assert {
         "queries.sql: followers_desc",
         "check.sql: relation_page",
-        "store.py: select pg_advisory_xact_lock($1)",
+        "accounts.py: select pg_advisory_xact_lock($1)",
         "schema.py: delete from schema_version",
     } <= set(STATEMENTS)
     assert len(STATEMENTS) - len(FOR_ALL) == len(SINGLE_SERVER)
@@ -202,14 +203,15 @@ def test_the_checker_refuses_what_a_cluster_may_not_run(sql: str, why: str) -> N
 class Recording(connection._Connection):
     """A connection that notes what it is asked to execute."""
 
-    sent: set[str]
+    sent: list[str]
 
     async def execute(self, query: str, *args: Any, **kwargs: Any) -> str:
-        self.sent.add(query)
+        if not args:
+            self.sent.append(query)
         return await super().execute(query, *args, **kwargs)
 
     async def _execute(self, query: str, *args: Any, **kwargs: Any) -> Any:
-        self.sent.add(query)
+        self.sent.append(query)
         return await super()._execute(query, *args, **kwargs)  # type: ignore[misc]  # the stubs leave it out
 
 
@@ -248,18 +250,20 @@ def sent_by(url: str) -> set[str]:
         finally:
             await store.close()
 
-    Recording.sent = set()
+    Recording.sent = []
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(connection, "_Connection", Recording)
+        # Else it would be done by one change in a hundred.
+        patched.setattr(changes, "_PRUNED_EVERY", 1)
         asyncio.run(use())
-    return Recording.sent
+    return set(Recording.sent)
 
 
 def test_a_store_on_a_cluster_sends_nothing_but_what_a_cluster_runs(postgres_url: str) -> None:
     sent = sent_by(as_if_distributed(postgres_url))
     assert QUERIES["lock_standing"] in sent
     assert QUERIES["lock_standings"] not in sent
-    assert not sent.intersection((*_PAGES.values(), _WRITE_GROUP, QUERIES["sessions"]))
+    assert not sent.intersection((*_PAGES.values(), _WRITE_GROUP, _WRITE_PROFILE, QUERIES["sessions"]))
     for sql in sent:
         if _STATEMENT.match(sql):
             assert form(sql)
@@ -273,7 +277,31 @@ def test_a_store_on_one_server_reads_pages_of_many_owners_and_locks_many_account
     # A page of many owners stands in for those of one, and one statement for all that a group writes.
     alone = {QUERIES[name] for name in (*_PAGES, "tokens_by_digest", "viewers")}
     sent |= {QUERIES[name] for name in _GROUP if _WRITE_GROUP in sent}
+    sent |= {QUERIES[name] for name in _PROFILE if _WRITE_PROFILE in sent}
     assert {name for name, sql in QUERIES.items() if sql not in sent | alone} == set()
+
+
+def test_a_change_of_an_account_on_one_server_takes_six_round_trips(postgres_url: str) -> None:
+    async def change() -> None:
+        store = await open_store(postgres_url)
+        try:
+            await store.load([profile(1)], [])
+            Recording.sent = []
+            await store.change_account(1, lambda _: profile(1, "renamed"))
+        finally:
+            await store.close()
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(connection, "_Connection", Recording)
+        asyncio.run(change())
+    assert [sql for sql in Recording.sent if _STATEMENT.match(sql)] == [
+        QUERIES["lock_standing"],
+        QUERIES["profile"],
+        _WRITE_PROFILE,
+        QUERIES["mark_written"],
+        QUERIES["number_changes"],
+        QUERIES["put_changes"],
+    ]
 
 
 def test_a_cluster_plans_for_the_values_that_it_is_given_and_one_server_once_for_all(postgres_url: str) -> None:
@@ -290,6 +318,6 @@ def test_a_cluster_plans_for_the_values_that_it_is_given_and_one_server_once_for
 
 
 def test_what_one_server_gets_alone_would_be_refused() -> None:
-    for sql in (QUERIES["lock_standings"], QUERIES["sessions"], _WRITE_GROUP, *_PAGES.values()):
+    for sql in (QUERIES["lock_standings"], QUERIES["sessions"], _WRITE_GROUP, _WRITE_PROFILE, *_PAGES.values()):
         with pytest.raises(RefusedError):
             form(sql)

@@ -1,19 +1,19 @@
 """Writing accounts and relations in sets, inside a transaction of the caller."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from msgspec.structs import astuple, replace
 
-from upspace.model import AccountState, CounterMode, Profile, Relation, Standing
+from upspace.model import AccountState, Profile, Relation, Standing
 from upspace.store.difference import difference
 from upspace.store.interface import AccountDeletedError, StoreError, UnknownAccountsError
 from upspace.store.ledger import ChangedRelation, Key, follows
+from upspace.store.postgres.accounts import standing_after
 from upspace.store.postgres.changes import CHANGES_NAMED, note_changes_txn
 from upspace.store.postgres.connection import Connection
-from upspace.store.postgres.counting import count_txn
-from upspace.store.postgres.relations import QUERIES, execute, read_relations_txn, write_difference_txn
-from upspace.store.rows import read_standing
+from upspace.store.postgres.counting import recount_txn
+from upspace.store.postgres.relations import execute, read_relations_txn, standings_txn, write_difference_txn
 from upspace.wire.codes import ATTRIBUTE_BLACK, ATTRIBUTE_FOLLOWING, ATTRIBUTE_MUTUAL, ATTRIBUTE_WHISPER
 
 # So many rows go in one statement: enough that round trips do not count, few enough that memory does not.
@@ -36,7 +36,7 @@ async def load_txn(
     accounts_written = relations_written = 0
     profiles = iter(profiles)
     while chunk := list(islice(profiles, _CHUNK)):
-        touched |= await put_profiles_txn(db, chunk)
+        touched |= await _put_profiles_txn(db, chunk)
         accounts_written += len(chunk)
         changed += [profile.account.mid for profile in chunk[: CHANGES_NAMED - len(changed)]]
     relations = iter(relations)
@@ -52,59 +52,28 @@ async def load_txn(
     await note_changes_txn(db, changed)
 
 
-async def put_profiles_txn(db: Connection, profiles: Iterable[Profile]) -> set[int]:
-    """Write accounts; those whose counters have to be counted.
-
-    Counters that are derived already stay right: recounting an account with millions of followers for each change of
-    its name would hold up other writes.
-    """
+async def _put_profiles_txn(db: Connection, profiles: Iterable[Profile]) -> set[int]:
+    """Write accounts; those whose counters have to be counted."""
     given = {profile.account.mid: profile for profile in profiles}
-    known = await _standings_txn(db, given)
+    known = await standings_txn(db, given)
     uncounted = set()
     standings = []
     for mid, profile in given.items():
-        before, after = known.get(mid), profile.standing
-        if after.state is AccountState.DELETED:
-            raise AccountDeletedError(f"account {mid}: only a deletion makes an account deleted")
-        if before is not None and before.state is AccountState.DELETED:
-            raise AccountDeletedError(f"account {mid} is deleted, which is final")
-        derived = after.counter_mode is CounterMode.DERIVED
-        if derived and before is not None and before.counter_mode is CounterMode.DERIVED:
-            after = replace(
-                after,
-                following=before.following,
-                whisper=before.whisper,
-                black=before.black,
-                follower=before.follower,
-            )
-        elif derived:
+        standing, is_counted = standing_after(profile, known.get(mid))
+        standings.append(astuple(standing))
+        if not is_counted:
             uncounted.add(mid)
-        standings.append(astuple(after))
     await execute(db, "put_standings", standings)
     await execute(db, "put_accounts", [astuple(profile.account) for profile in given.values()])
     await execute(db, "put_upstats", [(mid, *astuple(profile.upstat)) for mid, profile in given.items()])
     return uncounted
 
 
-async def recount_txn(db: Connection, mids: Collection[int]) -> None:
-    """Count the relations and followers of those accounts whose counters are derived."""
-    ordered = sorted(mids)
-    for start in range(0, len(ordered), _CHUNK):
-        standings = await _standings_txn(db, ordered[start : start + _CHUNK])
-        derived = {
-            mid: (standing.following, standing.whisper, standing.black, standing.follower)
-            for mid, standing in standings.items()
-            if standing.counter_mode is CounterMode.DERIVED and standing.state is not AccountState.DELETED
-        }
-        counted = await count_txn(db, list(derived))
-        await execute(db, "put_counters", [(mid, *counts) for mid, counts in counted.items() if counts != derived[mid]])
-
-
 async def _put_relations_txn(db: Connection, relations: Iterable[Relation]) -> set[int]:
     """Write relations; the accounts whose counters may have changed."""
     given = {(relation.owner, relation.other): _stored(relation) for relation in relations}
     mids = {mid for key in given for mid in key}
-    standings = await _standings_txn(db, mids)
+    standings = await standings_txn(db, mids)
     _check(given, standings)
     before = await read_relations_txn(db, {*given, *((other, owner) for owner, other in given)})
     after: dict[Key, Relation | None] = {**before, **given}
@@ -148,8 +117,3 @@ def _with_mutual(forward: Relation | None, backward: Relation | None) -> tuple[R
 
 def _following(side: Relation | None, attribute: int) -> Relation | None:
     return replace(side, attribute=attribute) if side is not None and follows(side) else side
-
-
-async def _standings_txn(db: Connection, mids: Collection[int]) -> dict[int, Standing]:
-    rows = await db.fetch(QUERIES["standings"], list(mids))
-    return {row[0]: read_standing(row) for row in rows}

@@ -10,6 +10,8 @@ CHANGES_NAMED = 1_000
 
 # A reader that was away for longer sees the gap and forgets all it has cached.
 _CHANGES_KEPT = 100_000
+# Older ones are removed by one change in so many: most do without the round trip.
+_PRUNED_EVERY = 100
 
 
 async def note_changes_txn(db: Connection, mids: Sequence[int]) -> None:
@@ -18,4 +20,5 @@ async def note_changes_txn(db: Connection, mids: Sequence[int]) -> None:
     if named:
         newest: int = await db.fetchval(QUERIES["number_changes"], len(named))
         await db.execute(QUERIES["put_changes"], list(range(newest - len(named) + 1, newest + 1)), named)
-        await db.execute(QUERIES["prune_changes"], newest - _CHANGES_KEPT)
+        if newest % _PRUNED_EVERY < len(named):
+            await db.execute(QUERIES["prune_changes"], newest - _CHANGES_KEPT)

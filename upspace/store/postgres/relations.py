@@ -45,6 +45,12 @@ async def lock_standings_txn(db: Connection, mids: Iterable[int], *, distributed
     return standings
 
 
+async def standings_txn(db: Connection, mids: Collection[int]) -> dict[int, Standing]:
+    """The standings of these accounts, one query for all."""
+    rows = await db.fetch(QUERIES["standings"], list(mids))
+    return {row[0]: read_standing(row) for row in rows}
+
+
 async def read_relations_txn(db: Connection, keys: Collection[Key]) -> dict[Key, Relation]:
     """The relations with these owners and others, one query for all."""
     return relations_of(await db.fetch(QUERIES["relations"], *columns(sorted(keys)))) if keys else {}

@@ -23,7 +23,6 @@ from upspace.model import (
     Window,
 )
 from upspace.store.interface import (
-    AccountDeletedError,
     Decide,
     DecideGroups,
     DecideMembers,
@@ -34,17 +33,17 @@ from upspace.store.interface import (
     StoreUnavailableError,
     UnknownAccountsError,
 )
-from upspace.store.postgres import bulk, deletion, groups
+from upspace.store.postgres import accounts, bulk, deletion, groups
 from upspace.store.postgres import check as checking
-from upspace.store.postgres.changes import CHANGES_NAMED, note_changes_txn
+from upspace.store.postgres.changes import CHANGES_NAMED
 from upspace.store.postgres.connection import FAULTS, Connection, Database, mapping, translate
 from upspace.store.postgres.gather import Gathered
 from upspace.store.postgres.reader import Reader
-from upspace.store.postgres.relations import QUERIES, mark_written_txn
+from upspace.store.postgres.relations import QUERIES
 from upspace.store.postgres.replica import Replica, reads_primary
 from upspace.store.postgres.schema import check_schema, is_distributed
 from upspace.store.postgres.writer import Writer, write
-from upspace.store.rows import ACCOUNT_WIDTH, STATES, read_profile, read_standing
+from upspace.store.rows import ACCOUNT_WIDTH, STATES, read_standing
 from upspace.store.urls import without_password
 
 T = TypeVar("T")
@@ -108,7 +107,7 @@ class PostgresStore:
         return None if row is None else (Account(*row[:ACCOUNT_WIDTH]), read_standing(row[ACCOUNT_WIDTH:]))
 
     async def profile(self, mid: int) -> Profile | None:
-        return await self._database.read(lambda db: _profile_txn(db, mid))
+        return await self._database.read(lambda db: accounts.profile_txn(db, mid))
 
     async def accounts(self, mids: Collection[int]) -> dict[int, SeenAccount]:
         return await self._accounts.many(mids)
@@ -247,22 +246,7 @@ class PostgresStore:
         return await self._write(revoke_txn)
 
     async def change_account(self, mid: int, decide: Decide) -> Profile:
-        async def change_txn(db: Connection) -> Profile:
-            # Its row is held, or its number if it has none yet: nobody else writes it meanwhile.
-            await db.execute("select pg_advisory_xact_lock($1)", mid)
-            await db.fetchrow(QUERIES["lock_standing"], mid)
-            changed = decide(await _profile_txn(db, mid))
-            if changed.account.mid != mid:
-                raise ValueError(f"the rule for account {mid} made another account")
-            await bulk.recount_txn(db, await bulk.put_profiles_txn(db, (changed,)))
-            written = await _profile_txn(db, mid)
-            await mark_written_txn(db, (mid,))
-            await note_changes_txn(db, (mid,))
-            if written is None:
-                raise AccountDeletedError(f"account {mid} is deleted, which is final")
-            return written
-
-        return await self._write(change_txn)
+        return await self._write(lambda db: accounts.change_txn(db, mid, decide, distributed=self._distributed))
 
     async def delete_account(self, mid: int, now: int) -> bool:
         return await self._write(
@@ -337,8 +321,3 @@ class PostgresStore:
                 state, written = viewers[mid]
                 sessions[digest] = Session(mid, state, expires, written)
         return sessions
-
-
-async def _profile_txn(db: Connection, mid: int) -> Profile | None:
-    row = await db.fetchrow(QUERIES["profile"], mid)
-    return None if row is None else read_profile(tuple(row))
