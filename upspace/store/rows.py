@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from upspace.model import Account, AccountState, CounterMode, Profile, Relation, Standing, Upstat
 from upspace.wire.codes import ATTRIBUTE_MUTUAL
 
@@ -28,6 +30,12 @@ def read_standing(row: Iterable[Any]) -> Standing:
         black,
         follower,
     )
+
+
+def with_counters(standing: Standing, counters: Iterable[int]) -> Standing:
+    """A standing with other counters, which come in the order of the columns."""
+    following, whisper, black, follower = counters
+    return replace(standing, following=following, whisper=whisper, black=black, follower=follower)
 
 
 def read_profile(row: Sequence[Any]) -> Profile:

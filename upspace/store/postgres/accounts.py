@@ -13,7 +13,7 @@ from upspace.store.postgres.combined import at_once
 from upspace.store.postgres.connection import Connection
 from upspace.store.postgres.counting import count_txn
 from upspace.store.postgres.relations import QUERIES, columns, execute, mark_written_txn
-from upspace.store.rows import read_profile, read_standing
+from upspace.store.rows import read_profile, read_standing, with_counters
 
 _PROFILE = ("put_standings", "put_accounts", "put_upstats")
 _WRITE_PROFILE = at_once([QUERIES[name] for name in _PROFILE])
@@ -33,13 +33,18 @@ async def change_txn(db: Connection, mid: int, decide: Decide, *, distributed: b
         raise ValueError(f"the rule for account {mid} made another account")
     standing, is_counted = standing_after(changed, before)
     if not is_counted:
-        following, whisper, black, follower = (await count_txn(db, (mid,)))[mid]
-        standing = replace(standing, following=following, whisper=whisper, black=black, follower=follower)
+        standing = with_counters(standing, (await count_txn(db, (mid,)))[mid])
     written = replace(changed, standing=standing)
     await _put_txn(db, written, distributed=distributed)
     await mark_written_txn(db, (mid,))
     await note_changes_txn(db, (mid,))
     return written
+
+
+async def put_profiles_txn(db: Connection, profiles: Sequence[Profile]) -> None:
+    """Write accounts whose standings are as they shall be: one statement for each table."""
+    for name, rows in zip(_PROFILE, _rows(profiles), strict=True):
+        await execute(db, name, rows)
 
 
 def standing_after(profile: Profile, before: Standing | None) -> tuple[Standing, bool]:
@@ -57,8 +62,7 @@ def standing_after(profile: Profile, before: Standing | None) -> tuple[Standing,
         return after, True
     if before is None or before.counter_mode is not CounterMode.DERIVED:
         return after, False
-    following, whisper, black, follower = before.following, before.whisper, before.black, before.follower
-    return replace(after, following=following, whisper=whisper, black=black, follower=follower), True
+    return with_counters(after, (before.following, before.whisper, before.black, before.follower)), True
 
 
 async def _hold_txn(db: Connection, mid: int) -> Standing | None:
@@ -76,14 +80,16 @@ async def _hold_txn(db: Connection, mid: int) -> Standing | None:
 
 async def _put_txn(db: Connection, profile: Profile, *, distributed: bool) -> None:
     """Write an account: all of it by one statement, or by one for each table on a cluster."""
-    mid = profile.account.mid
-    rows: list[Sequence[tuple[Any, ...]]] = [
-        [astuple(profile.standing)],
-        [astuple(profile.account)],
-        [(mid, *astuple(profile.upstat))],
-    ]
-    if not distributed:
-        await db.execute(_WRITE_PROFILE, *chain.from_iterable(map(columns, rows)))
-        return
-    for name, given in zip(_PROFILE, rows, strict=True):
-        await execute(db, name, given)
+    if distributed:
+        await put_profiles_txn(db, (profile,))
+    else:
+        await db.execute(_WRITE_PROFILE, *chain.from_iterable(map(columns, _rows((profile,)))))
+
+
+def _rows(profiles: Sequence[Profile]) -> tuple[list[tuple[Any, ...]], ...]:
+    """The rows of accounts, in the order of `_PROFILE`."""
+    return (
+        [astuple(profile.standing) for profile in profiles],
+        [astuple(profile.account) for profile in profiles],
+        [(profile.account.mid, *astuple(profile.upstat)) for profile in profiles],
+    )

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from upspace.model import AccountState, Profile, Relation, Standing
 from upspace.store.difference import difference
 from upspace.store.interface import AccountDeletedError, StoreError, UnknownAccountsError
 from upspace.store.ledger import ChangedRelation, Key, follows
-from upspace.store.postgres.accounts import standing_after
+from upspace.store.postgres.accounts import put_profiles_txn, standing_after
 from upspace.store.postgres.changes import CHANGES_NAMED, note_changes_txn
 from upspace.store.postgres.connection import Connection
 from upspace.store.postgres.counting import recount_txn
@@ -36,7 +36,7 @@ async def load_txn(
     accounts_written = relations_written = 0
     profiles = iter(profiles)
     while chunk := list(islice(profiles, _CHUNK)):
-        touched |= await _put_profiles_txn(db, chunk)
+        touched |= await _load_profiles_txn(db, chunk)
         accounts_written += len(chunk)
         changed += [profile.account.mid for profile in chunk[: CHANGES_NAMED - len(changed)]]
     relations = iter(relations)
@@ -52,20 +52,18 @@ async def load_txn(
     await note_changes_txn(db, changed)
 
 
-async def _put_profiles_txn(db: Connection, profiles: Iterable[Profile]) -> set[int]:
+async def _load_profiles_txn(db: Connection, profiles: Iterable[Profile]) -> set[int]:
     """Write accounts; those whose counters have to be counted."""
     given = {profile.account.mid: profile for profile in profiles}
     known = await standings_txn(db, given)
     uncounted = set()
-    standings = []
+    written = []
     for mid, profile in given.items():
         standing, is_counted = standing_after(profile, known.get(mid))
-        standings.append(astuple(standing))
+        written.append(replace(profile, standing=standing))
         if not is_counted:
             uncounted.add(mid)
-    await execute(db, "put_standings", standings)
-    await execute(db, "put_accounts", [astuple(profile.account) for profile in given.values()])
-    await execute(db, "put_upstats", [(mid, *astuple(profile.upstat)) for mid, profile in given.items()])
+    await put_profiles_txn(db, written)
     return uncounted
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import astuple, replace
 
 from upspace.model import AccountState, CounterMode, Profile, Upstat
 from upspace.store.interface import AccountDeletedError, Decide
-from upspace.store.rows import ACCOUNT_WIDTH, STANDING_WIDTH, read_profile
+from upspace.store.rows import ACCOUNT_WIDTH, STANDING_WIDTH, read_profile, with_counters
 from upspace.store.sqlite import relations
 from upspace.store.sqlite.changes import note_changes_txn
 from upspace.store.sqlite.connection import PACKAGE, array_of
@@ -116,11 +116,10 @@ def _put_counted_txn(db: apsw.Connection, known: Profile | None, changed: Profil
         return changed
     if known is not None and known.standing.counter_mode is CounterMode.DERIVED:
         was = known.standing
-        following, whisper, black, follower = was.following, was.whisper, was.black, was.follower
+        counters = was.following, was.whisper, was.black, was.follower
     else:
-        following, whisper, black, follower = db.execute(_RECOUNT_ONE, (changed.account.mid,)).get
-    counted = replace(changed.standing, following=following, whisper=whisper, black=black, follower=follower)
-    return replace(changed, standing=counted)
+        counters = db.execute(_RECOUNT_ONE, (changed.account.mid,)).get
+    return replace(changed, standing=with_counters(changed.standing, counters))
 
 
 def check_deletion(profile: Profile, deleted: Collection[int]) -> None:

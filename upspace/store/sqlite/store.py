@@ -102,7 +102,8 @@ class SqliteStore:
             fold_log(self.url)
 
     async def account(self, mid: int) -> tuple[Account, Standing] | None:
-        return self._account(mid)
+        row = self._row("account", (mid,))
+        return None if row is None else (Account(*row[:ACCOUNT_WIDTH]), read_standing(row[ACCOUNT_WIDTH:]))
 
     async def profile(self, mid: int) -> Profile | None:
         known, _ = profiles_of(self._rows("profiles", (array_of((mid,)),)))
@@ -112,8 +113,7 @@ class SqliteStore:
         if not mids:
             return {}
         if len(mids) == 1:
-            (mid,) = mids
-            return self._seen_account(mid)
+            return await self._seen_account(*mids)
         row = self._row("accounts", (array_of(mids),))
         return {} if row is None else {seen.account.mid: seen for seen in _decode_accounts(row[0])}
 
@@ -284,13 +284,9 @@ class SqliteStore:
         memory = self._reader if self._in_memory else None
         return check.check(self.url, memory, self._turn.end, repair=repair)
 
-    def _account(self, mid: int) -> tuple[Account, Standing] | None:
-        row = self._row("account", (mid,))
-        return None if row is None else (Account(*row[:ACCOUNT_WIDTH]), read_standing(row[ACCOUNT_WIDTH:]))
-
-    def _seen_account(self, mid: int) -> dict[int, SeenAccount]:
+    async def _seen_account(self, mid: int) -> dict[int, SeenAccount]:
         """What `accounts` gives of one: its row costs less than a text of rows with one in it."""
-        found = self._account(mid)
+        found = await self.account(mid)
         if found is None:
             return {}
         account, standing = found
