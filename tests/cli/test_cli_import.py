@@ -227,8 +227,9 @@ def killed_at(step: int, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_an_import_that_is_killed_and_run_again_ends_like_one_that_is_not(
     run_upspace: Upspace, stores: Stores, target: str, tmp_path: Path, is_in_use: bool
 ) -> None:
-    whole = edges(tmp_path / "whole.txt", 3_000, 30_000)
-    some = edges(tmp_path / "some.txt", 3_000, 3_000, seed=2)
+    # Into a store in use, rows are written in blocks of 5,000, each of which takes as long as all into an empty one.
+    whole = edges(tmp_path / "whole.txt", 3_000, 12_000 if is_in_use else 30_000)
+    some = edges(tmp_path / "some.txt", 3_000, 1_000, seed=2)
     users, grouped = people(tmp_path)
     engine = "sqlite" if target.startswith(SQLITE) else "postgresql"
 

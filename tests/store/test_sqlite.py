@@ -393,6 +393,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Locks are waited for as good as not at all."""
     monkeypatch.setattr(connection, "_BUSY_TIMEOUT_MS", 10)
     monkeypatch.setattr(connection, "_MIGRATION_TIMEOUT_MS", 10)
+    monkeypatch.setattr(connection, "LOCK_TIMEOUT_S", 0.02)
 
 
 def test_a_write_that_gets_no_lock_times_out_and_reads_go_on(url: str, path: Path, impatient: None) -> None:

@@ -34,6 +34,8 @@ from load_world import (
 from postgres_server import PostgresServer, running_server, server_folder
 from server_processes import wait_until
 
+pytestmark = pytest.mark.alone
+
 MIDS = range(1001, 1013)
 VIEWER, FRIEND, OTHER = MIDS[0], MIDS[1], MIDS[2]
 TIMEOUT_S = 1.0
