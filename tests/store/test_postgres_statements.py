@@ -16,11 +16,11 @@ from pglast import parse_sql
 from postgres_server import PostgresServer
 from store_oracle import SPECIAL, follow, profile
 
-from upspace.model import Change, Pair, Token
+from upspace.model import Change, Pair, Profile, Token
 from upspace.store import open_store
 from upspace.store.interface import Store
 from upspace.store.postgres import changes, connection
-from upspace.store.postgres.accounts import _PROFILE, _WRITE_PROFILE
+from upspace.store.postgres.accounts import _PROFILES, _WRITE_PROFILES
 from upspace.store.postgres.combined import _AT_ONCE, _OF_MANY_OWNERS
 from upspace.store.postgres.connection import PACKAGE
 from upspace.store.postgres.reader import _PAGES
@@ -72,7 +72,7 @@ def test_the_statements_are_found_wherever_they_stand() -> None:
     assert {
         "queries.sql: followers_desc",
         "check.sql: relation_page",
-        "accounts.py: select pg_advisory_xact_lock($1)",
+        "accounts.py: select pg_advisory_xact_lock(mid) from unnest($1::bigint[]) as mid",
         "schema.py: delete from schema_version",
     } <= set(STATEMENTS)
     assert len(STATEMENTS) - len(FOR_ALL) == len(SINGLE_SERVER)
@@ -263,7 +263,7 @@ def test_a_store_on_a_cluster_sends_nothing_but_what_a_cluster_runs(postgres_url
     sent = sent_by(as_if_distributed(postgres_url))
     assert QUERIES["lock_standing"] in sent
     assert QUERIES["lock_standings"] not in sent
-    assert not sent.intersection((*_PAGES.values(), _WRITE_GROUP, _WRITE_PROFILE, QUERIES["sessions"]))
+    assert not sent.intersection((*_PAGES.values(), _WRITE_GROUP, _WRITE_PROFILES, QUERIES["sessions"]))
     for sql in sent:
         if _STATEMENT.match(sql):
             assert form(sql)
@@ -277,27 +277,32 @@ def test_a_store_on_one_server_reads_pages_of_many_owners_and_locks_many_account
     # A page of many owners stands in for those of one, and one statement for all that a group writes.
     alone = {QUERIES[name] for name in (*_PAGES, "tokens_by_digest", "viewers")}
     sent |= {QUERIES[name] for name in _GROUP if _WRITE_GROUP in sent}
-    sent |= {QUERIES[name] for name in _PROFILE if _WRITE_PROFILE in sent}
+    sent |= {QUERIES[name] for name in _PROFILES if _WRITE_PROFILES in sent}
     assert {name for name, sql in QUERIES.items() if sql not in sent | alone} == set()
 
 
-def test_a_change_of_an_account_on_one_server_takes_six_round_trips(postgres_url: str) -> None:
+@pytest.mark.parametrize("mids", [range(1, 2), range(1, 31)], ids=["one", "thirty"])
+def test_changes_of_accounts_on_one_server_take_six_round_trips(postgres_url: str, mids: range) -> None:
     async def change() -> None:
         store = await open_store(postgres_url)
         try:
-            await store.load([profile(1)], [])
+            await store.load(map(profile, mids), [])
             Recording.sent = []
-            await store.change_account(1, lambda _: profile(1, "renamed"))
+            await asyncio.gather(*(store.change_account(mid, renamed) for mid in mids))
         finally:
             await store.close()
+
+    def renamed(known: Profile | None) -> Profile:
+        assert known is not None
+        return profile(known.account.mid, "renamed")
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(connection, "_Connection", Recording)
         asyncio.run(change())
     assert [sql for sql in Recording.sent if _STATEMENT.match(sql)] == [
-        QUERIES["lock_standing"],
-        QUERIES["profile"],
-        _WRITE_PROFILE,
+        QUERIES["lock_standings"],
+        QUERIES["profiles"],
+        _WRITE_PROFILES,
         QUERIES["mark_written"],
         QUERIES["number_changes"],
         QUERIES["put_changes"],
@@ -318,6 +323,6 @@ def test_a_cluster_plans_for_the_values_that_it_is_given_and_one_server_once_for
 
 
 def test_what_one_server_gets_alone_would_be_refused() -> None:
-    for sql in (QUERIES["lock_standings"], QUERIES["sessions"], _WRITE_GROUP, _WRITE_PROFILE, *_PAGES.values()):
+    for sql in (QUERIES["lock_standings"], QUERIES["sessions"], _WRITE_GROUP, _WRITE_PROFILES, *_PAGES.values()):
         with pytest.raises(RefusedError):
             form(sql)

@@ -1,6 +1,6 @@
-"""Changing one account, inside a transaction of the caller. Each statement is a round trip, so they are few."""
+"""Changing accounts, inside a transaction of the caller. Each statement is a round trip, so their number is fixed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -12,38 +12,51 @@ from upspace.store.postgres.changes import note_changes_txn
 from upspace.store.postgres.combined import at_once
 from upspace.store.postgres.connection import Connection
 from upspace.store.postgres.counting import count_txn
-from upspace.store.postgres.relations import QUERIES, columns, execute, mark_written_txn
-from upspace.store.rows import read_profile, read_standing, with_counters
+from upspace.store.postgres.relations import QUERIES, columns, execute, lock_standings_txn, mark_written_txn
+from upspace.store.rows import read_profile, with_counters
 
-_PROFILE = ("put_standings", "put_accounts", "put_upstats")
-_WRITE_PROFILE = at_once([QUERIES[name] for name in _PROFILE])
-
-
-async def profile_txn(db: Connection, mid: int) -> Profile | None:
-    """All that is stored of an account; None if it is unknown or deleted."""
-    row = await db.fetchrow(QUERIES["profile"], mid)
-    return None if row is None else read_profile(tuple(row))
+_PROFILES = ("put_standings", "put_accounts", "put_upstats")
+_WRITE_PROFILES = at_once([QUERIES[name] for name in _PROFILES])
 
 
-async def change_txn(db: Connection, mid: int, decide: Decide, *, distributed: bool) -> Profile:
-    """As `Store.change_account`."""
-    before = await _hold_txn(db, mid)
-    changed = decide(await profile_txn(db, mid))
-    if changed.account.mid != mid:
-        raise ValueError(f"the rule for account {mid} made another account")
-    standing, is_counted = standing_after(changed, before)
-    if not is_counted:
-        standing = with_counters(standing, (await count_txn(db, (mid,)))[mid])
-    written = replace(changed, standing=standing)
-    await _put_txn(db, written, distributed=distributed)
-    await mark_written_txn(db, (mid,))
-    await note_changes_txn(db, (mid,))
-    return written
+async def profiles_txn(db: Connection, mids: Collection[int]) -> dict[int, Profile]:
+    """All that is stored of these accounts, by mid; of unknown and deleted ones nothing is."""
+    rows = await db.fetch(QUERIES["profiles"], list(mids))
+    return {row[0]: read_profile(tuple(row)) for row in rows}
+
+
+async def change_txn(
+    db: Connection, rules: Mapping[int, Decide], *, distributed: bool
+) -> dict[int, Profile | Exception]:
+    """As `Store.change_account` for the account of each rule: what it is now, or why it was refused, by mid."""
+    before = await _hold_txn(db, rules, distributed=distributed)
+    known = await profiles_txn(db, rules)
+    changed: dict[int, Profile] = {}
+    refused: dict[int, Exception] = {}
+    uncounted = []
+    for mid, decide in rules.items():
+        try:
+            profile = decide(known.get(mid))
+            if profile.account.mid != mid:
+                raise ValueError(f"the rule for account {mid} made another account")
+            standing, is_counted = standing_after(profile, before.get(mid))
+        except Exception as error:
+            refused[mid] = error
+            continue
+        changed[mid] = replace(profile, standing=standing)
+        if not is_counted:
+            uncounted.append(mid)
+    for mid, counters in (await count_txn(db, uncounted)).items():
+        changed[mid] = replace(changed[mid], standing=with_counters(changed[mid].standing, counters))
+    await _put_txn(db, list(changed.values()), distributed=distributed)
+    await mark_written_txn(db, changed)
+    await note_changes_txn(db, list(changed))
+    return {**changed, **refused}
 
 
 async def put_profiles_txn(db: Connection, profiles: Sequence[Profile]) -> None:
     """Write accounts whose standings are as they shall be: one statement for each table."""
-    for name, rows in zip(_PROFILE, _rows(profiles), strict=True):
+    for name, rows in zip(_PROFILES, _rows(profiles), strict=True):
         await execute(db, name, rows)
 
 
@@ -65,29 +78,30 @@ def standing_after(profile: Profile, before: Standing | None) -> tuple[Standing,
     return with_counters(after, (before.following, before.whisper, before.black, before.follower)), True
 
 
-async def _hold_txn(db: Connection, mid: int) -> Standing | None:
-    """The standing of an account, which nobody else writes until the end of the transaction.
+async def _hold_txn(db: Connection, mids: Collection[int], *, distributed: bool) -> dict[int, Standing]:
+    """The standings of accounts, which nobody else writes until the end of the transaction.
 
-    Its row is held, or its number if it has none yet.
+    Their rows are held, or their numbers if they have none yet; all take both in one order.
     """
-    row = await db.fetchrow(QUERIES["lock_standing"], mid)
-    if row is None:
-        await db.execute("select pg_advisory_xact_lock($1)", mid)
-        # Who had the number before may have made the account.
-        row = await db.fetchrow(QUERIES["lock_standing"], mid)
-    return None if row is None else read_standing(row)
+    held = await lock_standings_txn(db, mids, distributed=distributed)
+    new = sorted(mid for mid in mids if mid not in held)
+    if new:
+        await db.execute("select pg_advisory_xact_lock(mid) from unnest($1::bigint[]) as mid", new)
+        # Who had the numbers before may have made the accounts.
+        held |= await lock_standings_txn(db, new, distributed=distributed)
+    return held
 
 
-async def _put_txn(db: Connection, profile: Profile, *, distributed: bool) -> None:
-    """Write an account: all of it by one statement, or by one for each table on a cluster."""
+async def _put_txn(db: Connection, profiles: Sequence[Profile], *, distributed: bool) -> None:
+    """Write accounts: all of them by one statement, or by one for each table on a cluster."""
     if distributed:
-        await put_profiles_txn(db, (profile,))
-    else:
-        await db.execute(_WRITE_PROFILE, *chain.from_iterable(map(columns, _rows((profile,)))))
+        await put_profiles_txn(db, profiles)
+    elif profiles:
+        await db.execute(_WRITE_PROFILES, *chain.from_iterable(map(columns, _rows(profiles))))
 
 
 def _rows(profiles: Sequence[Profile]) -> tuple[list[tuple[Any, ...]], ...]:
-    """The rows of accounts, in the order of `_PROFILE`."""
+    """The rows of accounts, in the order of `_PROFILES`."""
     return (
         [astuple(profile.standing) for profile in profiles],
         [astuple(profile.account) for profile in profiles],

@@ -33,6 +33,16 @@ from unnest($1::bigint[], $2::bigint[]) as wanted (owner, other)
     join relation on relation.owner = wanted.owner and relation.other = wanted.other
     left join grouped on grouped.owner = relation.owner and grouped.other = relation.other
 
+-- name: profiles
+select account.mid, account.name, account.sex, account.face, account.face_nft, account.sign, account.rank, account.level,
+    account.coins, account.birthday, account.is_senior_member, account.nft_icon, account.official, account.vip,
+    account.decorations,
+    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
+    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower,
+    upstat.archive_view, upstat.article_view, upstat.likes, upstat.archive_count, upstat.article_count
+from account join standing on standing.mid = account.mid left join upstat on upstat.mid = account.mid
+where account.mid = any($1::bigint[])
+
 -- name: decorations
 select mid, decorations from account where mid = any($1::bigint[])
 
@@ -60,16 +70,6 @@ select account.mid, account.name, account.sex, account.face, account.face_nft, a
     standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
     standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower
 from account join standing on standing.mid = account.mid
-where account.mid = $1
-
--- name: profile
-select account.mid, account.name, account.sex, account.face, account.face_nft, account.sign, account.rank, account.level,
-    account.coins, account.birthday, account.is_senior_member, account.nft_icon, account.official, account.vip,
-    account.decorations,
-    standing.mid, standing.state, standing.hides_followings, standing.hides_followers, standing.hides_birthday,
-    standing.counter_mode, standing.following, standing.whisper, standing.black, standing.follower,
-    upstat.archive_view, upstat.article_view, upstat.likes, upstat.archive_count, upstat.article_count
-from account join standing on standing.mid = account.mid left join upstat on upstat.mid = account.mid
 where account.mid = $1
 
 -- name: tokens

@@ -38,11 +38,12 @@ from upspace.store.postgres import check as checking
 from upspace.store.postgres.changes import CHANGES_NAMED
 from upspace.store.postgres.connection import FAULTS, Connection, Database, mapping, translate
 from upspace.store.postgres.gather import Gathered
+from upspace.store.postgres.grouping import write
 from upspace.store.postgres.reader import Reader
 from upspace.store.postgres.relations import QUERIES
 from upspace.store.postgres.replica import Replica, reads_primary
 from upspace.store.postgres.schema import check_schema, is_distributed
-from upspace.store.postgres.writer import Writer, write
+from upspace.store.postgres.writer import Writer
 from upspace.store.rows import ACCOUNT_WIDTH, STATES, read_standing
 from upspace.store.urls import without_password
 
@@ -107,7 +108,7 @@ class PostgresStore:
         return None if row is None else (Account(*row[:ACCOUNT_WIDTH]), read_standing(row[ACCOUNT_WIDTH:]))
 
     async def profile(self, mid: int) -> Profile | None:
-        return await self._database.read(lambda db: accounts.profile_txn(db, mid))
+        return (await self._database.read(lambda db: accounts.profiles_txn(db, (mid,)))).get(mid)
 
     async def accounts(self, mids: Collection[int]) -> dict[int, SeenAccount]:
         return await self._accounts.many(mids)
@@ -206,7 +207,7 @@ class PostgresStore:
         if not others:
             return {}
         reads_primary.set(True)
-        return await self._writer.change(owner, others, decide)
+        return await self._writer.change_pairs(owner, others, decide)
 
     async def create_group(self, owner: int, decide: DecideGroups) -> int:
         return await self._write(lambda db: groups.create_txn(db, owner, decide))
@@ -246,7 +247,8 @@ class PostgresStore:
         return await self._write(revoke_txn)
 
     async def change_account(self, mid: int, decide: Decide) -> Profile:
-        return await self._write(lambda db: accounts.change_txn(db, mid, decide, distributed=self._distributed))
+        reads_primary.set(True)
+        return await self._writer.change_account(mid, decide)
 
     async def delete_account(self, mid: int, now: int) -> bool:
         return await self._write(

@@ -1,226 +1,81 @@
-"""Writes of relations, committed in groups.
+"""The two kinds of writes that are committed in groups: changes of pairs, and changes of accounts."""
 
-A commit waits for the disk, and each statement for a round trip, whatever is in it. So what has been asked for while
-one group is under way makes up the next one, and a caller gets its answer when its group has been committed. Several
-processes, on several hosts, write at once: those whose groups have an account in common take turns.
-"""
+from collections.abc import Sequence
+from typing import NamedTuple
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from typing import NamedTuple, TypeVar
-
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
-
-from upspace.store.interface import AccountDeletedError, DecidePair, StoreTimeoutError, StoreUnavailableError
-from upspace.store.postgres.connection import CONFLICTS, FAULTS, Connection, Database, is_hopeless, translate
+from upspace.model import Profile
+from upspace.store.interface import AccountDeletedError, Decide, DecidePair
+from upspace.store.postgres.accounts import change_txn
+from upspace.store.postgres.connection import Connection, Database
+from upspace.store.postgres.grouping import Groups, Outcome
 from upspace.store.postgres.relations import open_ledger_txn, write_ledger_txn
-from upspace.store.urls import without_password
-
-T = TypeVar("T")
 
 GROUP_MAX = 512
-"""More pairs than that in a transaction gain little, and would keep others from their accounts for longer.
+"""More pairs, or accounts, than that in a transaction gain little, and would keep others from them for longer.
 
 On a cluster each account of them is locked by a statement of its own. A single write may be larger.
 """
 
-# More than this many that wait are refused: they would wait for many seconds, and take memory meanwhile.
-_WAITING_MAX = 10_000
-# So many groups are under way at once: while one waits for the server, the rules of the other are decided.
-_UNDER_WAY_MAX = 2
-# A transaction that others have made impossible is tried so often, after a pause drawn anew each time.
-_TRIES = 5
-_PAUSE_S = 0.05
 
-
-class _Waiting(NamedTuple):
+class _Pairs(NamedTuple):
     owner: int
     others: Sequence[int]
     decide: DecidePair
-    answer: "asyncio.Future[dict[int, Exception]]"
-    since_s: float
 
 
-class _Outcome(NamedTuple):
-    refused: dict[int, Exception]
-    error: Exception | None = None
-
-
-async def write(database: Database, work: Callable[[Connection], Awaitable[T]], *, times: float | None = 1) -> T:
-    """Run `work` in a transaction, again if others were in its way. Raises what `work` raises, and StoreErrors.
-
-    It may take so many `times` as long as anything else, or as long as it takes if that is None.
-    """
-    try:
-        return await _persistently(database.write_long if times is None else partial(database.write, times=times), work)
-    except FAULTS as error:
-        raise translate(database.url, error) from error
-
-
-async def _persistently(
-    write_once: Callable[[Callable[[Connection], Awaitable[T]]], Awaitable[T]],
-    work: Callable[[Connection], Awaitable[T]],
-) -> T:
-    attempts = AsyncRetrying(
-        retry=retry_if_exception_type(CONFLICTS),
-        stop=stop_after_attempt(_TRIES),
-        wait=wait_random(0, _PAUSE_S),
-        reraise=True,
-    )
-    return await attempts(write_once, work)
+class _Account(NamedTuple):
+    mid: int
+    decide: Decide
 
 
 class Writer:
-    """Commits changes of pairs in groups; those of one account in the order in which they come."""
+    """Commits changes in groups; those of one account in the order in which they come."""
 
     def __init__(self, database: Database, *, distributed: bool) -> None:
-        self._database = database
         self._distributed = distributed
-        self._waiting: list[_Waiting] = []
-        self._under_way: set[asyncio.Task[None]] = set()
-        self._busy: set[int] = set()
-        self._scheduled = False
-        self._late = False
-        self._closed = False
+        self._pairs = Groups(database, self._change_pairs_txn, GROUP_MAX)
+        self._accounts = Groups(database, self._change_accounts_txn, GROUP_MAX, apart=True)
 
-    async def change(self, owner: int, others: Sequence[int], decide: DecidePair) -> dict[int, Exception]:
+    async def change_pairs(self, owner: int, others: Sequence[int], decide: DecidePair) -> dict[int, Exception]:
         """As `Store.change_relations`."""
-        if self._closed:
-            raise StoreUnavailableError(f"{without_password(self._database.url)} has been closed")
-        if len(self._waiting) >= _WAITING_MAX:
-            raise StoreUnavailableError(f"{without_password(self._database.url)}: {_WAITING_MAX} writes are waiting")
-        loop = asyncio.get_running_loop()
-        waiting = _Waiting(owner, others, decide, loop.create_future(), time.monotonic())
-        self._waiting.append(waiting)
-        if not self._scheduled and len(self._under_way) < _UNDER_WAY_MAX:
-            # At the end of the turn, so that those who come in it are in the group.
-            self._scheduled = True
-            loop.call_soon(self._begin)
-        return await waiting.answer
+        asked = _Pairs(owner, others, decide)
+        refused: dict[int, Exception] = await self._pairs.ask(asked, (owner, *others), len(others))
+        return refused
+
+    async def change_account(self, mid: int, decide: Decide) -> Profile:
+        """As `Store.change_account`."""
+        changed: Profile = await self._accounts.ask(_Account(mid, decide), (mid,), 1)
+        return changed
 
     async def close(self) -> None:
         """Commit what is waiting, then end."""
-        self._closed = True
-        while self._under_way or self._waiting:
-            self._begin()
-            if self._under_way:
-                await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+        await self._pairs.close()
+        await self._accounts.close()
 
-    def _begin(self) -> None:
-        self._scheduled = False
-        if self._late:
-            self._refuse_late()
-        while len(self._under_way) < _UNDER_WAY_MAX and (group := self._next_group()):
-            mids = {mid for waiting in group for mid in (waiting.owner, *waiting.others)}
-            self._busy |= mids
-            task = asyncio.get_running_loop().create_task(self._commit_and_answer(group))
-            self._under_way.add(task)
-            task.add_done_callback(partial(self._done, mids))
-
-    def _next_group(self) -> list[_Waiting]:
-        """What may be written now, in its order: nothing for an account that is in a group under way.
-
-        That would wait for its lock, and hold up all that is in the group with it. So whatever is asked for a very
-        popular account makes up the group after the next.
-        """
-        group: list[_Waiting] = []
-        later: list[_Waiting] = []
-        held = set(self._busy)
-        pairs = 0
-        for number, waiting in enumerate(self._waiting):
-            pairs += len(waiting.others)
-            if group and pairs > GROUP_MAX:
-                later += self._waiting[number:]
-                break
-            mids = (waiting.owner, *waiting.others)
-            if held.isdisjoint(mids):
-                group.append(waiting)
-            else:
-                pairs -= len(waiting.others)
-                # Nor does anything overtake it that concerns one of its accounts.
-                held.update(mids)
-                later.append(waiting)
-        self._waiting = later
-        return group
-
-    def _done(self, mids: set[int], task: "asyncio.Task[None]") -> None:
-        self._under_way.discard(task)
-        self._busy -= mids
-        if not self._scheduled:
-            self._begin()
-
-    def _refuse_late(self) -> None:
-        """The last group was not done in time: who has waited that long already is told so, the others have hope."""
-        now_s = time.monotonic()
-        shown = without_password(self._database.url)
-        still = []
-        for waiting in self._waiting:
-            if waiting.since_s > now_s - self._database.timeout_s:
-                still.append(waiting)
-            elif not waiting.answer.done():
-                waiting.answer.set_exception(StoreTimeoutError(f"{shown}: no answer in time"))
-        self._waiting = still
-
-    async def _commit_and_answer(self, group: Sequence[_Waiting]) -> None:
-        try:
-            outcomes = await self._commit(group)
-        except Exception as error:
-            outcomes = [_Outcome({}, error)] * len(group)
-        self._late = any(isinstance(outcome.error, StoreTimeoutError) for outcome in outcomes)
-        for waiting, outcome in zip(group, outcomes, strict=True):
-            if waiting.answer.done():
-                continue
-            if outcome.error is not None:
-                waiting.answer.set_exception(outcome.error)
-            else:
-                waiting.answer.set_result(outcome.refused)
-
-    async def _commit(self, group: Sequence[_Waiting]) -> list[_Outcome]:
-        """One transaction for all. If it fails for a reason that may lie in one of them, one for each."""
-
-        async def change_pairs(db: Connection) -> list[_Outcome]:
-            return await self._change_pairs_txn(db, group)
-
-        try:
-            return await _persistently(self._database.write, change_pairs)
-        except FAULTS as error:
-            outcome = _Outcome({}, translate(self._database.url, error))
-            if len(group) == 1 or is_hopeless(error):
-                return [outcome] * len(group)
-        except Exception as error:
-            # Rows that nothing of ours has written, read into what cannot hold them.
-            if len(group) == 1:
-                return [_Outcome({}, error)]
-        return await self._commit_each(group)
-
-    async def _commit_each(self, group: Sequence[_Waiting]) -> list[_Outcome]:
-        """A transaction for each. Once one of them is not done in time, the others need not try."""
-        outcomes: list[_Outcome] = []
-        for waiting in group:
-            outcomes += await self._commit([waiting])
-            if isinstance(outcomes[-1].error, StoreTimeoutError):
-                outcomes += [outcomes[-1]] * (len(group) - len(outcomes))
-                break
-        return outcomes
-
-    async def _change_pairs_txn(self, db: Connection, group: Sequence[_Waiting]) -> list[_Outcome]:
+    async def _change_pairs_txn(self, db: Connection, group: Sequence[_Pairs]) -> list[Outcome]:
         """All pairs of all on one ledger; each is decided on what those before it left."""
-        pairs = [(waiting.owner, other) for waiting in group for other in waiting.others]
+        pairs = [(asked.owner, other) for asked in group for other in asked.others]
         ledger = await open_ledger_txn(db, pairs, distributed=self._distributed)
         outcomes = []
-        for waiting in group:
-            if ledger.is_gone(waiting.owner):
-                gone = AccountDeletedError(f"account {waiting.owner} is deleted, which is final")
-                outcomes.append(_Outcome({}, gone))
+        for asked in group:
+            if ledger.is_gone(asked.owner):
+                gone = AccountDeletedError(f"account {asked.owner} is deleted, which is final")
+                outcomes.append(Outcome(None, gone))
                 continue
             refused: dict[int, Exception] = {}
-            for other in waiting.others:
+            for other in asked.others:
                 try:
-                    ledger.decide(waiting.owner, other, waiting.decide)
+                    ledger.decide(asked.owner, other, asked.decide)
                 except Exception as error:
                     refused[other] = error
-            outcomes.append(_Outcome(refused))
+            outcomes.append(Outcome(refused))
         await write_ledger_txn(db, ledger, distributed=self._distributed)
         return outcomes
+
+    async def _change_accounts_txn(self, db: Connection, group: Sequence[_Account]) -> list[Outcome]:
+        """All accounts at once, each of which is there once."""
+        changed = await change_txn(db, dict(group), distributed=self._distributed)
+        return [
+            Outcome(None, became) if isinstance(became, Exception) else Outcome(became)
+            for became in (changed[mid] for mid, _ in group)
+        ]
