@@ -29,6 +29,10 @@ READY = re.compile(
 )
 
 
+# Who runs the tests in the background of a shell has this signal ignored, and so would every command that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Ran(NamedTuple):
     """How a command ended."""
 
