@@ -301,7 +301,7 @@ def test_changes_of_accounts_on_one_server_take_six_round_trips(postgres_url: st
         asyncio.run(change())
     assert [sql for sql in Recording.sent if _STATEMENT.match(sql)] == [
         QUERIES["lock_standings"],
-        QUERIES["profiles"],
+        QUERIES["stored_profiles"],
         _WRITE_PROFILES,
         QUERIES["mark_written"],
         QUERIES["number_changes"],

@@ -21,7 +21,7 @@ _WRITE_PROFILES = at_once([QUERIES[name] for name in _PROFILES])
 
 async def profiles_txn(db: Connection, mids: Collection[int]) -> dict[int, Profile]:
     """All that is stored of these accounts, by mid; of unknown and deleted ones nothing is."""
-    rows = await db.fetch(QUERIES["profiles"], list(mids))
+    rows = await db.fetch(QUERIES["stored_profiles"], list(mids))
     return {row[0]: read_profile(tuple(row)) for row in rows}
 
 

@@ -33,7 +33,7 @@ from unnest($1::bigint[], $2::bigint[]) as wanted (owner, other)
     join relation on relation.owner = wanted.owner and relation.other = wanted.other
     left join grouped on grouped.owner = relation.owner and grouped.other = relation.other
 
--- name: profiles
+-- name: stored_profiles
 select account.mid, account.name, account.sex, account.face, account.face_nft, account.sign, account.rank, account.level,
     account.coins, account.birthday, account.is_senior_member, account.nft_icon, account.official, account.vip,
     account.decorations,
