@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 from citus_stand_in import ask
 from cluster_forms import DISTRIBUTED
+from conftest import DEADLINE_S
 from postgres_server import PostgresServer
 from store_oracle import BLACK, FOLLOWING, SPECIAL, WHISPER, profile
 
 from upspace.model import Relation
 from upspace.store import open_store
+from upspace.store.postgres import connection
 from upspace.store.postgres.connection import Connection, Database
 from upspace.store.postgres.reader import _PAGES
 from upspace.store.postgres.relations import QUERIES
@@ -168,6 +170,28 @@ def test_a_statement_without_an_index_or_with_an_order_of_its_own_would_be_notic
         "joined": [],
     }
     assert steps(found["by another order"], "Sort") == 1
+
+
+def test_a_statement_is_planned_anew_after_a_while(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_PLANNED_FOR_S", 0.01)
+
+    async def planned(db: Connection) -> Any:
+        await db.fetch(QUERIES["counters"], [1])
+        return await db.fetchval(
+            "select prepare_time from pg_prepared_statements where statement = $1", QUERIES["counters"]
+        )
+
+    async def wait() -> None:
+        database = await Database.connect(postgres_url, connections=1, timeout_s=30)
+        try:
+            first = await database.read(planned)
+            async with asyncio.timeout(DEADLINE_S):
+                while await database.read(planned) == first:
+                    pass
+        finally:
+            await database.close()
+
+    asyncio.run(wait())
 
 
 # Groups

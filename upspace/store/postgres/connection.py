@@ -18,6 +18,11 @@ Connection: TypeAlias = "asyncpg.Connection[Record] | PoolConnectionProxy[Record
 
 PACKAGE = "upspace.store.postgres"
 
+# A statement is planned for all values, and anew after so long. What is planned while a table has some dozens of rows
+# reads all of it; the server itself looks at how it has grown once a minute, and until then a group of follows takes
+# fifty times as long.
+_PLANNED_FOR_S = 10
+
 # What a query that was under way says when the server stops or the network fails, and what the next one meets.
 _LOST = (
     OSError,
@@ -84,6 +89,7 @@ class Database:
                 max_size=connections,
                 connection_class=_Connection,
                 max_inactive_connection_lifetime=0,
+                max_cached_statement_lifetime=_PLANNED_FOR_S,
                 timeout=timeout_s,
                 server_settings=_session(timeout_s),
                 init=_plan_once,
@@ -279,7 +285,7 @@ def _within(bound_s: float) -> str:
 
 
 async def _plan_once(connection: Connection) -> None:
-    """Have a statement planned once: no plan of ours depends on values, and planning takes longer than the rest.
+    """Have statements planned for all values: no plan of ours depends on them, and planning takes longer than the rest.
 
     Not on a Citus cluster. It plans what goes to several nodes for given values only, and fails where it must not.
     """
