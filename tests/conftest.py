@@ -18,6 +18,8 @@ import pytest
 from postgres_server import PostgresServer, running_server
 from stores import ENGINES, Stores
 
+from upspace.client.http import tls_context
+
 # What takes longer than this hangs.
 DEADLINE_S = 60
 
@@ -233,10 +235,15 @@ def quiet_server(folder: Path, *arguments: str) -> Iterator[Served]:
         served.stop()
 
 
+def get(url: str) -> httpx.Response:
+    """A reply over a connection of its own."""
+    return httpx.get(url, trust_env=False, verify=tls_context())
+
+
 @contextmanager
 def client_of(served: Served) -> Iterator[httpx.Client]:
     """A client of one server, that takes nothing from the environment."""
-    with httpx.Client(base_url=served.url, trust_env=False, timeout=DEADLINE_S) as client:
+    with httpx.Client(base_url=served.url, trust_env=False, timeout=DEADLINE_S, verify=tls_context()) as client:
         yield client
 
 

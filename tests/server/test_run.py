@@ -12,9 +12,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import apsw
-import httpx
 import pytest
-from conftest import DEADLINE_S, Served, client_of, read_line, run_process, serving
+from conftest import DEADLINE_S, Served, client_of, get, read_line, run_process, serving
 from people import HUB, person
 
 from upspace.model import Relation
@@ -37,7 +36,7 @@ def test_a_signal_stops_the_server_without_a_word(
     people_url: str, tmp_path: Path, sent: signal.Signals, workers: int
 ) -> None:
     with serving(tmp_path, *serve_arguments(people_url, "--workers", str(workers))) as served:
-        assert httpx.get(served.url + STAT, trust_env=False).status_code == 200
+        assert get(served.url + STAT).status_code == 200
         assert (served.stop(sent), served.errors()) == (0, "")
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(served.address, timeout=DEADLINE_S)
@@ -51,7 +50,7 @@ def test_a_signal_to_every_process_of_the_group_stops_the_server_as_well(
     for turn in range(4):
         with serving(tmp_path, *serve_arguments(people_url, "--workers", "2")) as served:
             for _ in range(10):
-                assert httpx.get(served.url + STAT, trust_env=False).status_code == 200
+                assert get(served.url + STAT).status_code == 200
             os.killpg(served.process.pid, sent)
             # Far from the 30 seconds after which a worker that hangs is killed.
             assert (served.process.wait(10), served.errors(), turn) == (0, "", turn)
@@ -63,7 +62,7 @@ def test_three_workers_answer_from_one_store_and_stop(people_url: str, tmp_path:
         expected = {"mid": HUB, "following": 13, "whisper": 0, "black": 0, "follower": 12}
         for _ in range(60):
             # A connection each, so that the system spreads them over the workers.
-            assert httpx.get(served.url + STAT, trust_env=False).json()["data"] == expected
+            assert get(served.url + STAT).json()["data"] == expected
         assert served.stop() == 0
         assert "Traceback" not in served.errors()
 
@@ -258,7 +257,7 @@ def test_a_store_must_be_named() -> None:
 def test_a_store_in_memory_has_one_worker(tmp_path: Path) -> None:
     assert "workers" in refused("serve", "--store", "sqlite://", "--workers", "2", "--port", "0")
     with serving(tmp_path, *serve_arguments("sqlite://")) as served:
-        reply = httpx.get(f"{served.url}/x/space/acc/info?mid=1", trust_env=False)
+        reply = get(f"{served.url}/x/space/acc/info?mid=1")
         assert reply.json()["code"] == -404
 
 
@@ -295,7 +294,7 @@ def test_a_port_that_was_asked_for_is_used(people_url: str, tmp_path: Path) -> N
         port = free.getsockname()[1]
     with serving(tmp_path, "serve", "--store", people_url, "--port", str(port)) as served:
         assert served.url == f"http://127.0.0.1:{port}"
-        assert httpx.get(served.url + STAT, trust_env=False).status_code == 200
+        assert get(served.url + STAT).status_code == 200
 
 
 def has_ipv6() -> bool:
@@ -318,7 +317,7 @@ def test_an_ipv6_address_is_listened_on(people_url: str, tmp_path: Path) -> None
 
 def test_a_host_name_is_listened_on(people_url: str, tmp_path: Path) -> None:
     with serving(tmp_path, *serve_arguments(people_url, "--host", "localhost")) as served:
-        assert httpx.get(served.url + STAT, trust_env=False).status_code == 200
+        assert get(served.url + STAT).status_code == 200
 
 
 def test_the_ready_line_says_what_is_served(seed_server: Served, people_url: str) -> None:
@@ -343,7 +342,7 @@ def test_workers_end_when_the_process_that_watches_them_is_killed(people_url: st
         assert served.process.stdout is not None
         assert read_line(served.process.stdout) == ""
         with serving(tmp_path, "serve", "--store", people_url, "--workers", "1", "--port", port) as again:
-            assert httpx.get(again.url + STAT, trust_env=False).status_code == 200
+            assert get(again.url + STAT).status_code == 200
             assert again.stop() == 0
 
 
@@ -351,7 +350,7 @@ def test_after_a_stop_everything_is_in_the_one_file(file_url: str, tmp_path: Pat
     file = Path(file_url.removeprefix("sqlite:///"))
     with serving(tmp_path, *serve_arguments(file_url, "--workers", "2")) as served:
         assert run_process("account", "add", "--store", file_url, "-", given=b'{"mid": 1, "name": "n"}').code == 0
-        assert httpx.get(f"{served.url}/x/space/acc/info?mid=1", trust_env=False).json()["code"] == 0
+        assert get(f"{served.url}/x/space/acc/info?mid=1").json()["code"] == 0
         assert file.with_name(file.name + "-wal").exists()
         assert served.stop() == 0
     assert [found.name for found in file.parent.glob(file.name + "*")] == [file.name]
