@@ -18,15 +18,15 @@ from granian.server import Server
 from upspace.data.asked import fill_store
 from upspace.server.rsgi import RsgiDoor
 from upspace.server.settings import build_settings
-from upspace.store.postgres import grouping
+from upspace.store.postgres import group_commits
 from upspace.store.postgres import writer as postgres
 from upspace.store.sqlite import writer as sqlite
 
 
 def load_door(url: str, public_url: str, connections: int) -> Any:
     """Runs in the worker: the door of upspace, over writers that never take more than one at a time."""
-    sqlite.GROUP_MAX = postgres.GROUP_MAX = 1
-    grouping._UNDER_WAY_MAX = connections
+    sqlite.GROUP_MAX = postgres.PAIRS_MAX = postgres.ACCOUNTS_MAX = 1
+    group_commits._UNDER_WAY_MAX = connections
     # Writes get half of the connections.
     return RsgiDoor(settings_of(url, public_url, 2 * connections), fill_store)
 

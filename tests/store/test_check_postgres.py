@@ -256,7 +256,6 @@ def test_no_statement_is_missing_or_there_for_nothing() -> None:
         "profiles",
         "totals",
         "token_counts",
-        "hold_numbers",
     }
     used |= {f"{table}_mids" for table in ("standing", "account", "upstat", "token")}
     used |= {f"{table.name}_{what}" for table in PAGED_TABLES for what in ("page", "rows")}

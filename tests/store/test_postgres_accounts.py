@@ -1,18 +1,27 @@
 """Changes of accounts on PostgreSQL: by several processes at once, and how they are numbered."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from random import Random
+from typing import Any
 
+import asyncpg
 import pytest
 from citus_stand_in import as_if_distributed, ask
+from conftest import DEADLINE_S
 from msgspec.structs import replace
-from store_oracle import profile
+from store_oracle import follow, profile
 
 from upspace.model import CounterMode, Profile, Standing, Upstat
 from upspace.store import open_store
-from upspace.store.interface import AccountDeletedError, Decide, Store, StoreUnavailableError
+from upspace.store.interface import AccountDeletedError, Decide, Store, StoreTimeoutError, StoreUnavailableError
 from upspace.store.postgres import changes
+from upspace.store.postgres.accounts import put_profiles_txn
+from upspace.store.postgres.connection import Connection, Database
+from upspace.store.postgres.group_commits import Outcome
+from upspace.store.postgres.relations import QUERIES
+from upspace.store.postgres.writer import Writer
 
 MID = 77
 
@@ -71,39 +80,149 @@ def test_groups_of_several_processes_that_make_the_same_accounts_lose_nothing(po
     assert asyncio.run(change()) == [12] * len(mids)
 
 
-def test_what_is_refused_bothers_nobody_else_of_its_group(postgres_url: str) -> None:
+def reported(mid: int, follower: int) -> Profile:
+    return replace(profile(mid), standing=Standing(mid, counter_mode=CounterMode.REPORTED, follower=follower))
+
+
+def test_each_of_a_group_gets_what_became_of_its_own(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accounts that are new, known, refused and deleted, whose counters are kept, counted and reported."""
+    groups: list[int] = []
+    change_txn = Writer._change_accounts_txn
+
+    async def counting(writer: Writer, db: Connection, group: Sequence[Any]) -> list[Outcome]:
+        groups.append(len(group))
+        return await change_txn(writer, db, group)
+
     def refuse(_: Profile | None) -> Profile:
         raise LookupError("not this one")
 
-    def impossible(_: Profile | None) -> Profile:
-        # No text of PostgreSQL holds this character.
-        return profile(3, "\0")
+    monkeypatch.setattr(Writer, "_change_accounts_txn", counting)
+    rules: dict[int, Decide] = {
+        1: lambda _: profile(1, "kept"),
+        2: lambda _: profile(2, "counted"),
+        3: refuse,
+        4: lambda _: profile(1, "another"),
+        5: lambda _: profile(5, "deleted"),
+        6: lambda _: reported(6, 9),
+        7: lambda _: profile(7, "new"),
+    }
 
-    async def change() -> list[object]:
+    async def change() -> tuple[list[Profile | BaseException], list[Profile | None]]:
         store = await open_store(postgres_url)
         try:
-            await store.load([profile(5), profile(6)], [])
+            fans = [follow(8, 1), follow(9, 1), follow(8, 2)]
+            await store.load([profile(1), reported(2, 1000), *map(profile, (3, 5, 6, 8, 9))], fans)
             await store.delete_account(5, 1)
-            rules: dict[int, Decide] = {
-                1: partial(one_more, mid=1),
-                2: refuse,
-                3: impossible,
-                4: partial(one_more, mid=1),
-                5: partial(one_more, mid=5),
-                6: lambda _: replace(profile(6), standing=Standing(6, counter_mode=CounterMode.REPORTED, follower=9)),
-            }
             asked = (store.change_account(mid, rule) for mid, rule in rules.items())
             became = await asyncio.gather(*asked, return_exceptions=True)
-            found = [await store.profile(mid) for mid in rules]
-            kept = [one.account.mid for one in found if one is not None]
-            return [*(type(one) for one in became), kept]
+            return became, [await store.profile(mid) for mid in rules]
         finally:
             await store.close()
 
-    assert asyncio.run(change()) == [
-        *(Profile, LookupError, StoreUnavailableError, ValueError, AccountDeletedError, Profile),
-        [1, 6],
+    became, found = asyncio.run(change())
+    assert groups == [len(rules)]
+    expected = {
+        1: with_fans(profile(1, "kept"), 2),
+        2: with_fans(profile(2, "counted"), 1),
+        6: reported(6, 9),
+        7: profile(7, "new"),
+    }
+    assert {mid: one for mid, one in zip(rules, became, strict=True) if isinstance(one, Profile)} == expected
+    assert [type(one) for one in became if not isinstance(one, Profile)] == [
+        *(LookupError, ValueError, AccountDeletedError),
     ]
+    assert found == [*(expected.get(mid) for mid in (1, 2)), profile(3), None, None, *(expected[mid] for mid in (6, 7))]
+
+
+def with_fans(of: Profile, follower: int) -> Profile:
+    return replace(of, standing=replace(of.standing, follower=follower))
+
+
+def test_a_text_that_the_server_refuses_bothers_nobody_else_of_its_group(postgres_url: str) -> None:
+    async def change() -> list[type]:
+        store = await open_store(postgres_url)
+        try:
+            # No text of PostgreSQL holds this character.
+            wanted = {1: profile(1), 2: profile(2, "\0"), 3: profile(3)}
+            asked = (store.change_account(mid, lambda _, it=it: it) for mid, it in wanted.items())  # type: ignore[misc]  # a default binds the value
+            became = await asyncio.gather(*asked, return_exceptions=True)
+            return [type(one) for one in (*became, *[await store.profile(mid) for mid in wanted])]
+        finally:
+            await store.close()
+
+    assert asyncio.run(change()) == [Profile, StoreUnavailableError, Profile, Profile, type(None), Profile]
+
+
+async def until_waiting(url: str, *, kind: str) -> None:
+    """Until somebody waits for a lock of this kind."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not await rows(url, f"select from pg_locks where locktype = '{kind}' and not granted"):
+            pass
+
+
+async def rows(url: str, sql: str) -> list[Any]:
+    connection = await asyncpg.connect(url)
+    try:
+        return list(await connection.fetch(sql))
+    finally:
+        await connection.close()
+
+
+def test_who_finds_that_another_process_has_made_the_account_meanwhile_begins_anew(postgres_url: str) -> None:
+    async def change() -> tuple[int, int]:
+        database = await Database.connect(postgres_url, connections=4, timeout_s=DEADLINE_S)
+        store = await open_store(postgres_url, timeout_s=DEADLINE_S)
+        asked: list[asyncio.Task[Profile]] = []
+
+        async def make(db: Connection) -> None:
+            await db.execute(QUERIES["hold_numbers"], [1])
+            asked.extend(asyncio.create_task(store.change_account(mid, partial(one_more, mid=mid))) for mid in (1, 2))
+            await until_waiting(postgres_url, kind="advisory")
+            await put_profiles_txn(db, [one_more(None, 1)])
+
+        try:
+            await store.load([profile(2)], [])
+            await database.write(make)
+            first, second = await asyncio.gather(*asked)
+            return first.upstat.likes, second.upstat.likes
+        finally:
+            await store.close()
+            await database.close()
+
+    assert asyncio.run(change()) == (2, 1)
+
+
+def test_an_account_that_somebody_holds_keeps_only_who_wants_it_waiting(postgres_url: str) -> None:
+    async def change() -> tuple[list[type], list[int]]:
+        database = await Database.connect(postgres_url, connections=4, timeout_s=DEADLINE_S)
+        store = await open_store(postgres_url, timeout_s=0.5)
+        ran: list[int] = []
+
+        def rule(found: Profile | None) -> Profile:
+            assert found is not None
+            ran.append(found.account.mid)
+            return found
+
+        async def hold(db: Connection) -> list[type]:
+            await db.execute("select from standing where mid = 1 for update")
+            # The second change of the same account does not even begin, and the third is not wanted any more.
+            asked = [asyncio.create_task(store.change_account(mid, rule)) for mid in (1, 2, 3, 1, 1)]
+            await until_waiting(postgres_url, kind="transactionid")
+            asked[-1].cancel()
+            return [type(one) for one in await asyncio.gather(*asked, return_exceptions=True)]
+
+        try:
+            await store.load(map(profile, (1, 2, 3)), [])
+            became = await database.write(hold)
+            await store.change_account(1, rule)
+            return became, ran
+        finally:
+            await store.close()
+            await database.close()
+
+    became, ran = asyncio.run(change())
+    assert became == [StoreTimeoutError, Profile, Profile, StoreTimeoutError, asyncio.CancelledError]
+    assert sorted(ran) == [1, 2, 3]
 
 
 def test_changes_are_forgotten_beyond_what_is_kept(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

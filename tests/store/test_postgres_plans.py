@@ -1,6 +1,6 @@
 """Every statement of the PostgreSQL engine finds its rows through an index, and pages are read in its order.
 
-A statement is planned once for all values, so it must be planned well whoever asks first: while there is nothing in the
+A statement is planned for all values, so it must be planned well whoever asks first: while there is nothing in the
 tables, or when all that is known of owners is the average.
 """
 

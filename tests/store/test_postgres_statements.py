@@ -72,7 +72,7 @@ def test_the_statements_are_found_wherever_they_stand() -> None:
     assert {
         "queries.sql: followers_desc",
         "check.sql: relation_page",
-        "accounts.py: select pg_advisory_xact_lock(mid) from unnest($1::bigint[]) as mid",
+        "schema.py: select pg_try_advisory_lock($1)",
         "schema.py: delete from schema_version",
     } <= set(STATEMENTS)
     assert len(STATEMENTS) - len(FOR_ALL) == len(SINGLE_SERVER)
@@ -219,6 +219,7 @@ async def use_everything(store: Store) -> None:
     """Call every method of the interface in each of its forms."""
     await store.load(map(profile, range(1, 3000)), [follow(1, 2, 5, SPECIAL), follow(2, 1)], {"x": "1"})
     await store.change_account(1, lambda found: found or profile(1))
+    await store.change_account(3000, lambda found: found or profile(3000))
     await use_every_read(store)
     group_id = await store.create_group(1, lambda _: "a")
     await store.rename_group(1, group_id, lambda _: "b")

@@ -1,22 +1,45 @@
-"""Changing accounts, inside a transaction of the caller. Each statement is a round trip, so their number is fixed."""
+"""Changing accounts, inside a transaction of the caller. Each statement is a round trip, so all share them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+import asyncpg
 from msgspec.structs import astuple, replace
 
 from upspace.model import AccountState, CounterMode, Profile, Standing
 from upspace.store.interface import AccountDeletedError, Decide
 from upspace.store.postgres.changes import note_changes_txn
 from upspace.store.postgres.combined import at_once
-from upspace.store.postgres.connection import Connection
+from upspace.store.postgres.connection import Connection, Record
 from upspace.store.postgres.counting import count_txn
-from upspace.store.postgres.relations import QUERIES, columns, execute, lock_standings_txn, mark_written_txn
-from upspace.store.rows import read_profile, with_counters
+from upspace.store.postgres.relations import (
+    QUERIES,
+    columns,
+    execute,
+    lock_rows_txn,
+    mark_written_txn,
+)
+from upspace.store.rows import read_profile, read_standing, with_counters
 
 _PROFILES = ("put_standings", "put_accounts", "put_upstats")
 _WRITE_PROFILES = at_once([QUERIES[name] for name in _PROFILES])
+
+
+async def hold_txn(db: Connection, mids: Collection[int], *, distributed: bool) -> list[Record]:
+    """The rows of the standings of accounts, which nobody else writes until the end of the transaction.
+
+    The rows are held, or the numbers of those that have none yet. Raises asyncpg.SerializationError where others have
+    made one of those meanwhile.
+    """
+    held = await lock_rows_txn(db, mids, distributed=distributed)
+    new = sorted(set(mids).difference(row[0] for row in held))
+    if new:
+        await db.execute(QUERIES["hold_numbers"], new)
+        if await db.fetch(QUERIES["standings"], new):
+            # Their rows would have to be locked out of order.
+            raise asyncpg.SerializationError("others have made these accounts meanwhile")
+    return held
 
 
 async def profiles_txn(db: Connection, mids: Collection[int]) -> dict[int, Profile]:
@@ -29,7 +52,7 @@ async def change_txn(
     db: Connection, rules: Mapping[int, Decide], *, distributed: bool
 ) -> dict[int, Profile | Exception]:
     """As `Store.change_account` for the account of each rule: what it is now, or why it was refused, by mid."""
-    before = await _hold_txn(db, rules, distributed=distributed)
+    before = {row[0]: read_standing(row) for row in await hold_txn(db, rules, distributed=distributed)}
     known = await profiles_txn(db, rules)
     changed: dict[int, Profile] = {}
     refused: dict[int, Exception] = {}
@@ -76,20 +99,6 @@ def standing_after(profile: Profile, before: Standing | None) -> tuple[Standing,
     if before is None or before.counter_mode is not CounterMode.DERIVED:
         return after, False
     return with_counters(after, (before.following, before.whisper, before.black, before.follower)), True
-
-
-async def _hold_txn(db: Connection, mids: Collection[int], *, distributed: bool) -> dict[int, Standing]:
-    """The standings of accounts, which nobody else writes until the end of the transaction.
-
-    Their rows are held, or their numbers if they have none yet; all take both in one order.
-    """
-    held = await lock_standings_txn(db, mids, distributed=distributed)
-    new = sorted(mid for mid in mids if mid not in held)
-    if new:
-        await db.execute("select pg_advisory_xact_lock(mid) from unnest($1::bigint[]) as mid", new)
-        # Who had the numbers before may have made the accounts.
-        held |= await lock_standings_txn(db, new, distributed=distributed)
-    return held
 
 
 async def _put_txn(db: Connection, profiles: Sequence[Profile], *, distributed: bool) -> None:

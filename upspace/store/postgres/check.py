@@ -19,8 +19,8 @@ from upspace.store.findings import KINDS
 from upspace.store.interface import Finding, Progress
 from upspace.store.postgres.connection import Connection, Database
 from upspace.store.postgres.facts import PAGED_TABLES, STATEMENTS, PagedTable, judge_accounts_txn
-from upspace.store.postgres.grouping import write
 from upspace.store.postgres.mending import hold_and_look_again_txn, mend_txn
+from upspace.store.postgres.retrying import write
 from upspace.wire.codes import MID_MAX
 
 # A chunk has at most so many accounts.

@@ -88,10 +88,6 @@ select mid, count(*), count(*) filter (where revoked is null) from token where m
 
 -- Mending
 
--- name: hold_numbers
--- The same lock as that of who adds an account, which has no row yet to be locked by.
-select pg_advisory_xact_lock(mid) from unnest($1::bigint[]) as mid
-
 -- name: add_totals
 insert into upstat (mid, archive_view, article_view, likes, archive_count, article_count)
 select mid, 0, 0, 0, 0, 0 from unnest($1::bigint[]) as mid

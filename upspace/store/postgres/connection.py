@@ -234,6 +234,11 @@ def mapping(rows: Iterable[Record]) -> dict[Any, Any]:
     return {key: value for key, value in rows}  # noqa: C416  # a record is no tuple, so dict() refuses it
 
 
+def is_held_up(error: BaseException) -> bool:
+    """Whether the server answered that something took too long: a lock of others, or what was asked for."""
+    return isinstance(error, (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError))
+
+
 def is_hopeless(error: BaseException) -> bool:
     """Whether trying each write of a failed group on its own would not help either."""
     # A value that cannot be sent is an InterfaceError as well, and one write's own.

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from upspace.store.disagreements import Disagreement, Key
+from upspace.store.postgres.accounts import hold_txn
 from upspace.store.postgres.changes import note_changes_txn
 from upspace.store.postgres.connection import Connection
 from upspace.store.postgres.counting import count_txn
@@ -64,15 +65,7 @@ async def hold_and_look_again_txn(
     db: Connection, found: Sequence[Disagreement], *, distributed: bool
 ) -> list[Disagreement]:
     """Those that are still wrong, while nobody else writes for their accounts until the end of the transaction."""
-    mids = sorted(_accounts(found))
-    known = {row[0] for row in await db.fetch(STATEMENTS["states"], mids)}
-    await db.execute(STATEMENTS["hold_numbers"], [mid for mid in mids if mid not in known])
-    if distributed:
-        # A cluster locks rows of several nodes one at a time only.
-        for mid in mids:
-            await db.fetch(STATEMENTS["lock_standing"], mid)
-    else:
-        await db.fetch(STATEMENTS["lock_standings"], mids)
+    await hold_txn(db, _accounts(found), distributed=distributed)
     return await look_again_txn(db, found)
 
 

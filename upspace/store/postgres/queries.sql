@@ -212,7 +212,7 @@ from relation left join grouped on grouped.owner = relation.owner and grouped.ot
 where relation.owner = $1 and relation.attribute = 2
 group by 1
 
--- Writing groups of relation writes
+-- Accounts that somebody writes
 
 -- name: lock_standings
 select mid, state, hides_followings, hides_followers, hides_birthday, counter_mode, following, whisper, black, follower
@@ -221,6 +221,16 @@ from standing where mid = any($1::bigint[]) order by mid for update
 -- name: lock_standing
 select mid, state, hides_followings, hides_followers, hides_birthday, counter_mode, following, whisper, black, follower
 from standing where mid = $1 for update
+
+-- name: hold_numbers
+select pg_advisory_xact_lock(mid)
+-- Accounts that have no row yet to be locked by.
+from unnest($1::bigint[]) as mid
+
+-- name: mark_written
+update standing set written = pg_current_xact_id()::text::bigint where mid = any($1::bigint[])
+
+-- Writing groups of relation writes
 
 -- name: put_relations
 insert into relation (owner, other, attribute, mutual, mtime, re_src)
@@ -257,9 +267,6 @@ update standing set
 from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
     as new (mid, following, whisper, black, follower)
 where standing.mid = new.mid
-
--- name: mark_written
-update standing set written = pg_current_xact_id()::text::bigint where mid = any($1::bigint[])
 
 -- Writing own groups
 

@@ -27,22 +27,22 @@ _GROUP = (*_DIFFERENCE, "put_counters")
 _WRITE_GROUP = at_once([QUERIES[name] for name in _GROUP])
 
 
-async def lock_standings_txn(db: Connection, mids: Iterable[int], *, distributed: bool) -> dict[int, Standing]:
-    """The standings of these accounts, locked in the order of their mids until the end of the transaction.
+async def lock_rows_txn(db: Connection, mids: Iterable[int], *, distributed: bool) -> list[Record]:
+    """The rows of the standings of these accounts, locked in the order of their mids until the end of the transaction.
 
     Whoever changes a pair holds both its rows, and all take them in one order, so none waits for another in a circle.
     A cluster locks rows of several nodes one at a time only.
     """
     ordered = sorted(set(mids))
     if not distributed:
-        rows = await db.fetch(QUERIES["lock_standings"], ordered)
-        return {row[0]: read_standing(row) for row in rows}
-    standings = {}
-    for mid in ordered:
-        row = await db.fetchrow(QUERIES["lock_standing"], mid)
-        if row is not None:
-            standings[mid] = read_standing(row)
-    return standings
+        return await db.fetch(QUERIES["lock_standings"], ordered)
+    rows = [await db.fetchrow(QUERIES["lock_standing"], mid) for mid in ordered]
+    return [row for row in rows if row is not None]
+
+
+async def lock_standings_txn(db: Connection, mids: Iterable[int], *, distributed: bool) -> dict[int, Standing]:
+    """The standings of these accounts, locked as by `lock_rows_txn`."""
+    return {row[0]: read_standing(row) for row in await lock_rows_txn(db, mids, distributed=distributed)}
 
 
 async def standings_txn(db: Connection, mids: Collection[int]) -> dict[int, Standing]:

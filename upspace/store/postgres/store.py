@@ -38,10 +38,10 @@ from upspace.store.postgres import check as checking
 from upspace.store.postgres.changes import CHANGES_NAMED
 from upspace.store.postgres.connection import FAULTS, Connection, Database, mapping, translate
 from upspace.store.postgres.gather import Gathered
-from upspace.store.postgres.grouping import write
 from upspace.store.postgres.reader import Reader
 from upspace.store.postgres.relations import QUERIES
 from upspace.store.postgres.replica import Replica, reads_primary
+from upspace.store.postgres.retrying import write
 from upspace.store.postgres.schema import check_schema, is_distributed
 from upspace.store.postgres.writer import Writer
 from upspace.store.rows import ACCOUNT_WIDTH, STATES, read_standing

@@ -7,14 +7,17 @@ from upspace.model import Profile
 from upspace.store.interface import AccountDeletedError, Decide, DecidePair
 from upspace.store.postgres.accounts import change_txn
 from upspace.store.postgres.connection import Connection, Database
-from upspace.store.postgres.grouping import Groups, Outcome
+from upspace.store.postgres.group_commits import GroupCommits, Outcome
 from upspace.store.postgres.relations import open_ledger_txn, write_ledger_txn
 
-GROUP_MAX = 512
-"""More pairs, or accounts, than that in a transaction gain little, and would keep others from them for longer.
+PAIRS_MAX = 512
+"""More pairs than that in a transaction gain little, and would keep others from their accounts for longer.
 
 On a cluster each account of them is locked by a statement of its own. A single write may be larger.
 """
+
+ACCOUNTS_MAX = 256
+"""The same of accounts. Each that is new takes a place among the server's locks, which are some thousands for all."""
 
 
 class _Pairs(NamedTuple):
@@ -29,12 +32,12 @@ class _Account(NamedTuple):
 
 
 class Writer:
-    """Commits changes in groups; those of one account in the order in which they come."""
+    """Commits changes of pairs, and those of accounts, in groups; each kind in the order in which it comes."""
 
     def __init__(self, database: Database, *, distributed: bool) -> None:
         self._distributed = distributed
-        self._pairs = Groups(database, self._change_pairs_txn, GROUP_MAX)
-        self._accounts = Groups(database, self._change_accounts_txn, GROUP_MAX, apart=True)
+        self._pairs = GroupCommits(database, self._change_pairs_txn, PAIRS_MAX)
+        self._accounts = GroupCommits(database, self._change_accounts_txn, ACCOUNTS_MAX, apart=True)
 
     async def change_pairs(self, owner: int, others: Sequence[int], decide: DecidePair) -> dict[int, Exception]:
         """As `Store.change_relations`."""

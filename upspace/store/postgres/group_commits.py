@@ -9,24 +9,20 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
-
 from upspace.store.interface import StoreTimeoutError, StoreUnavailableError
-from upspace.store.postgres.connection import CONFLICTS, FAULTS, Connection, Database, is_hopeless, translate
+from upspace.store.postgres.connection import FAULTS, Connection, Database, is_held_up, is_hopeless, translate
+from upspace.store.postgres.retrying import persistently
 from upspace.store.urls import without_password
 
 A = TypeVar("A")
-T = TypeVar("T")
 
 # More than this many that wait are refused: they would wait for many seconds, and take memory meanwhile.
 _WAITING_MAX = 10_000
 # So many groups are under way at once: while one waits for the server, the rules of the other are decided.
 _UNDER_WAY_MAX = 2
-# A transaction that others have made impossible is tried so often, after a pause drawn anew each time.
-_TRIES = 5
-_PAUSE_S = 0.05
 
 
 class Outcome(NamedTuple):
@@ -44,35 +40,12 @@ class _Waiting(NamedTuple):
     since_s: float
 
 
-async def write(database: Database, work: Callable[[Connection], Awaitable[T]], *, times: float | None = 1) -> T:
-    """Run `work` in a transaction, again if others were in its way. Raises what `work` raises, and StoreErrors.
-
-    It may take so many `times` as long as anything else, or as long as it takes if that is None.
-    """
-    try:
-        return await _persistently(database.write_long if times is None else partial(database.write, times=times), work)
-    except FAULTS as error:
-        raise translate(database.url, error) from error
-
-
-async def _persistently(
-    write_once: Callable[[Callable[[Connection], Awaitable[T]]], Awaitable[T]],
-    work: Callable[[Connection], Awaitable[T]],
-) -> T:
-    attempts = AsyncRetrying(
-        retry=retry_if_exception_type(CONFLICTS),
-        stop=stop_after_attempt(_TRIES),
-        wait=wait_random(0, _PAUSE_S),
-        reraise=True,
-    )
-    return await attempts(write_once, work)
-
-
-class Groups(Generic[A]):
+class GroupCommits(Generic[A]):
     """Commits what is asked for in groups; what concerns one account in the order in which it comes.
 
     `change_txn` does all of a group inside its transaction, and returns what became of each. A group has a `size` of at
-    most `size_max`, unless it is a single one that has more. With `apart`, no two of a group concern the same account.
+    most `size_max`, unless it is a single one that has more. With `apart`, no two of a group concern the same account:
+    then none has to wait for another where each gets a transaction of its own.
     """
 
     def __init__(
@@ -91,7 +64,6 @@ class Groups(Generic[A]):
         self._under_way: set[asyncio.Task[None]] = set()
         self._busy: set[int] = set()
         self._scheduled = False
-        self._late = False
         self._closed = False
 
     async def ask(self, asked: A, mids: Collection[int], size: int) -> Any:
@@ -122,8 +94,7 @@ class Groups(Generic[A]):
 
     def _begin(self) -> None:
         self._scheduled = False
-        if self._late:
-            self._refuse_late()
+        self._refuse_late()
         while len(self._under_way) < _UNDER_WAY_MAX and (group := self._next_group()):
             mids = {mid for waiting in group for mid in waiting.mids}
             self._busy |= mids
@@ -165,14 +136,16 @@ class Groups(Generic[A]):
             self._begin()
 
     def _refuse_late(self) -> None:
-        """The last group was not done in time: who has waited that long already is told so, the others have hope."""
+        """Tell those who have waited for as long as anything may take; who has left meanwhile wants nothing written."""
         now_s = time.monotonic()
         shown = without_password(self._database.url)
         still = []
         for waiting in self._waiting:
+            if waiting.answer.done():
+                continue
             if waiting.since_s > now_s - self._database.timeout_s:
                 still.append(waiting)
-            elif not waiting.answer.done():
+            else:
                 waiting.answer.set_exception(StoreTimeoutError(f"{shown}: no answer in time"))
         self._waiting = still
 
@@ -181,7 +154,6 @@ class Groups(Generic[A]):
             outcomes = await self._commit([waiting.asked for waiting in group])
         except Exception as error:
             outcomes = [Outcome(None, error)] * len(group)
-        self._late = any(isinstance(outcome.error, StoreTimeoutError) for outcome in outcomes)
         for waiting, outcome in zip(group, outcomes, strict=True):
             if waiting.answer.done():
                 continue
@@ -197,10 +169,10 @@ class Groups(Generic[A]):
             return await self._change_txn(db, group)
 
         try:
-            return await _persistently(self._database.write, change)
+            return await persistently(self._database.write, change)
         except FAULTS as error:
             outcome = Outcome(None, translate(self._database.url, error))
-            if len(group) == 1 or is_hopeless(error):
+            if len(group) == 1 or (is_hopeless(error) and not (self._apart and is_held_up(error))):
                 return [outcome] * len(group)
         except Exception as error:
             # Rows that nothing of ours has written, read into what cannot hold them.
@@ -209,7 +181,9 @@ class Groups(Generic[A]):
         return await self._commit_each(group)
 
     async def _commit_each(self, group: Sequence[A]) -> list[Outcome]:
-        """A transaction for each. Once one of them is not done in time, the others need not try."""
+        """A transaction for each: at once if they are apart, else until one is not done in time."""
+        if self._apart:
+            return list(chain.from_iterable(await asyncio.gather(*(self._commit([asked]) for asked in group))))
         outcomes: list[Outcome] = []
         for asked in group:
             outcomes += await self._commit([asked])
