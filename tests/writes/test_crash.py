@@ -35,10 +35,7 @@ from load_world import (
 )
 from server_processes import ending, has_read, kill_group, wait_until, workers_of
 
-pytestmark = [
-    pytest.mark.alone,
-    pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc"),
-]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 
 WORKERS, CONNECTIONS = 2, 24
 MIDS = range(1001, 1013)

@@ -40,10 +40,7 @@ from upspace.server.settings import build_settings
 from upspace.store import open_store
 from upspace.store.sqlite import connection
 
-pytestmark = [
-    pytest.mark.alone,
-    pytest.mark.skipif(sys.platform != "linux", reason="sets limits of other processes, mounts tmpfs"),
-]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sets limits of other processes, mounts tmpfs")
 
 MIDS = range(1001, 1021)
 VIEWER, FRIEND = MIDS[0], MIDS[1]
