@@ -245,7 +245,8 @@ def test_an_import_that_is_killed_and_run_again_ends_like_one_that_is_not(
     assert undisturbed.returncode == 0, undisturbed.stderr
     steps = int(undisturbed.stderr.split()[-1])
     expected = checksums(run_upspace, target)
-    for step in Random(3).sample(range(1, steps + 1), 5):
+    # What is done into a store in use is done in small steps, of which each may be the last.
+    for step in Random(3).sample(range(1, steps + 1), 3 if is_in_use else 5):
         url = stores.new(engine)
         arguments = start(url)
         before = checksums(run_upspace, url)

@@ -8,7 +8,8 @@ import asyncpg
 from msgspec.structs import astuple, replace
 
 from upspace.model import AccountState, CounterMode, Profile, Standing
-from upspace.store.interface import AccountDeletedError, Decide
+from upspace.store.accounts import decided
+from upspace.store.interface import Decide
 from upspace.store.postgres.changes import note_changes_txn
 from upspace.store.postgres.combined import at_once
 from upspace.store.postgres.connection import Connection, Record
@@ -59,13 +60,11 @@ async def change_txn(
     uncounted = []
     for mid, decide in rules.items():
         try:
-            profile = decide(known.get(mid))
-            if profile.account.mid != mid:
-                raise ValueError(f"the rule for account {mid} made another account")
-            standing, is_counted = standing_after(profile, before.get(mid))
+            profile = decided(mid, decide, known.get(mid), is_deleted=is_deleted(before.get(mid)))
         except Exception as error:
             refused[mid] = error
             continue
+        standing, is_counted = standing_after(profile, before.get(mid))
         changed[mid] = replace(profile, standing=standing)
         if not is_counted:
             uncounted.append(mid)
@@ -83,17 +82,18 @@ async def put_profiles_txn(db: Connection, profiles: Sequence[Profile]) -> None:
         await execute(db, name, rows)
 
 
+def is_deleted(standing: Standing | None) -> bool:
+    """Whether an account with this standing is deleted, None standing for one that is unknown."""
+    return standing is not None and standing.state is AccountState.DELETED
+
+
 def standing_after(profile: Profile, before: Standing | None) -> tuple[Standing, bool]:
     """What to write as the standing of an account, and whether its counters are right.
 
     Those that are derived already stay right: recounting an account with millions of followers for each change of its
-    name would hold up other writes. Raises AccountDeletedError.
+    name would hold up other writes.
     """
-    mid, after = profile.account.mid, profile.standing
-    if after.state is AccountState.DELETED:
-        raise AccountDeletedError(f"account {mid}: only a deletion makes an account deleted")
-    if before is not None and before.state is AccountState.DELETED:
-        raise AccountDeletedError(f"account {mid} is deleted, which is final")
+    after = profile.standing
     if after.counter_mode is not CounterMode.DERIVED:
         return after, True
     if before is None or before.counter_mode is not CounterMode.DERIVED:

@@ -6,10 +6,11 @@ from itertools import islice
 from msgspec.structs import replace
 
 from upspace.model import AccountState, Profile, Relation, Standing
+from upspace.store.accounts import check_deletion
 from upspace.store.difference import difference
 from upspace.store.interface import AccountDeletedError, StoreError, UnknownAccountsError
 from upspace.store.ledger import ChangedRelation, Key, follows
-from upspace.store.postgres.accounts import put_profiles_txn, standing_after
+from upspace.store.postgres.accounts import is_deleted, put_profiles_txn, standing_after
 from upspace.store.postgres.changes import CHANGES_NAMED, note_changes_txn
 from upspace.store.postgres.connection import Connection
 from upspace.store.postgres.counting import recount_txn
@@ -59,6 +60,7 @@ async def _load_profiles_txn(db: Connection, profiles: Iterable[Profile]) -> set
     uncounted = set()
     written = []
     for mid, profile in given.items():
+        check_deletion(profile, is_deleted=is_deleted(known.get(mid)))
         standing, is_counted = standing_after(profile, known.get(mid))
         written.append(replace(profile, standing=standing))
         if not is_counted:

@@ -235,8 +235,8 @@ def mapping(rows: Iterable[Record]) -> dict[Any, Any]:
 
 
 def is_held_up(error: BaseException) -> bool:
-    """Whether the server answered that something took too long: a lock of others, or what was asked for."""
-    return isinstance(error, (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError))
+    """Whether the server answers, but others were in the way for too long, or too much was asked for."""
+    return isinstance(error, (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, *CONFLICTS))
 
 
 def is_hopeless(error: BaseException) -> bool:

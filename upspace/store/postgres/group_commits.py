@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
-from itertools import chain
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from upspace.store.interface import StoreTimeoutError, StoreUnavailableError
@@ -23,6 +22,8 @@ A = TypeVar("A")
 _WAITING_MAX = 10_000
 # So many groups are under way at once: while one waits for the server, the rules of the other are decided.
 _UNDER_WAY_MAX = 2
+# So many of a group that is taken apart: they may wait for locks, and there are other writes.
+_ALONE_MAX = 2
 
 
 class Outcome(NamedTuple):
@@ -64,7 +65,9 @@ class GroupCommits(Generic[A]):
         self._under_way: set[asyncio.Task[None]] = set()
         self._busy: set[int] = set()
         self._scheduled = False
+        self._late = False
         self._closed = False
+        self._places_alone = asyncio.Semaphore(_ALONE_MAX)
 
     async def ask(self, asked: A, mids: Collection[int], size: int) -> Any:
         """What `change_txn` returns for `asked`, which concerns the accounts `mids`, once it is committed.
@@ -94,7 +97,8 @@ class GroupCommits(Generic[A]):
 
     def _begin(self) -> None:
         self._scheduled = False
-        self._refuse_late()
+        if self._late:
+            self._refuse_late()
         while len(self._under_way) < _UNDER_WAY_MAX and (group := self._next_group()):
             mids = {mid for waiting in group for mid in waiting.mids}
             self._busy |= mids
@@ -117,7 +121,10 @@ class GroupCommits(Generic[A]):
             if group and size > self._size_max:
                 later += self._waiting[number:]
                 break
-            if held.isdisjoint(waiting.mids):
+            if waiting.answer.done():
+                # Who has left wants nothing written.
+                size -= waiting.size
+            elif held.isdisjoint(waiting.mids):
                 group.append(waiting)
                 if self._apart:
                     held.update(waiting.mids)
@@ -136,58 +143,73 @@ class GroupCommits(Generic[A]):
             self._begin()
 
     def _refuse_late(self) -> None:
-        """Tell those who have waited for as long as anything may take; who has left meanwhile wants nothing written."""
-        now_s = time.monotonic()
-        shown = without_password(self._database.url)
+        """The last group was not done in time: who has waited that long already is told so, the others have hope."""
         still = []
         for waiting in self._waiting:
-            if waiting.answer.done():
-                continue
-            if waiting.since_s > now_s - self._database.timeout_s:
-                still.append(waiting)
+            if self._has_waited_for(waiting, 1):
+                self._answer(waiting, self._no_answer())
             else:
-                waiting.answer.set_exception(StoreTimeoutError(f"{shown}: no answer in time"))
+                still.append(waiting)
         self._waiting = still
 
-    async def _commit_and_answer(self, group: Sequence[_Waiting]) -> None:
-        try:
-            outcomes = await self._commit([waiting.asked for waiting in group])
-        except Exception as error:
-            outcomes = [Outcome(None, error)] * len(group)
-        for waiting, outcome in zip(group, outcomes, strict=True):
-            if waiting.answer.done():
-                continue
-            if outcome.error is not None:
-                waiting.answer.set_exception(outcome.error)
-            else:
-                waiting.answer.set_result(outcome.result)
+    def _has_waited_for(self, waiting: _Waiting, times: float) -> bool:
+        """Whether somebody has waited so many times as long as the server may take."""
+        return waiting.since_s <= time.monotonic() - times * self._database.timeout_s
 
-    async def _commit(self, group: Sequence[A]) -> list[Outcome]:
+    def _no_answer(self) -> Outcome:
+        return Outcome(None, StoreTimeoutError(f"{without_password(self._database.url)}: no answer in time"))
+
+    def _answer(self, waiting: _Waiting, outcome: Outcome) -> None:
+        if waiting.answer.done():
+            return
+        if outcome.error is not None:
+            waiting.answer.set_exception(outcome.error)
+        else:
+            waiting.answer.set_result(outcome.result)
+
+    async def _commit_and_answer(self, group: Sequence[_Waiting]) -> None:
         """One transaction for all. If it fails for a reason that may lie in one of them, one for each."""
+        outcomes = await self._commit(group)
+        if outcomes is not None:
+            self._late = any(isinstance(outcome.error, StoreTimeoutError) for outcome in outcomes)
+            for waiting, outcome in zip(group, outcomes, strict=True):
+                self._answer(waiting, outcome)
+        elif self._apart:
+            await asyncio.gather(*map(self._commit_alone, group))
+            # Who was not done in time waited for somebody else: the server answers.
+            self._late = False
+        else:
+            await self._commit_in_turn(group)
+
+    async def _commit(self, group: Sequence[_Waiting]) -> list[Outcome] | None:
+        """What became of each in one transaction; None if it failed for a reason that may lie in one of several."""
 
         async def change(db: Connection) -> list[Outcome]:
-            return await self._change_txn(db, group)
+            return await self._change_txn(db, [waiting.asked for waiting in group])
 
         try:
             return await persistently(self._database.write, change)
         except FAULTS as error:
-            outcome = Outcome(None, translate(self._database.url, error))
-            if len(group) == 1 or (is_hopeless(error) and not (self._apart and is_held_up(error))):
-                return [outcome] * len(group)
+            if len(group) > 1 and (not is_hopeless(error) or (self._apart and is_held_up(error))):
+                return None
+            return [Outcome(None, translate(self._database.url, error))] * len(group)
         except Exception as error:
             # Rows that nothing of ours has written, read into what cannot hold them.
-            if len(group) == 1:
-                return [Outcome(None, error)]
-        return await self._commit_each(group)
+            return None if len(group) > 1 else [Outcome(None, error)]
 
-    async def _commit_each(self, group: Sequence[A]) -> list[Outcome]:
-        """A transaction for each: at once if they are apart, else until one is not done in time."""
-        if self._apart:
-            return list(chain.from_iterable(await asyncio.gather(*(self._commit([asked]) for asked in group))))
-        outcomes: list[Outcome] = []
-        for asked in group:
-            outcomes += await self._commit([asked])
-            if isinstance(outcomes[-1].error, StoreTimeoutError):
-                outcomes += [outcomes[-1]] * (len(group) - len(outcomes))
-                break
-        return outcomes
+    async def _commit_alone(self, waiting: _Waiting) -> None:
+        """A transaction for one that is apart from the others of its group, unless it has waited for too long."""
+        async with self._places_alone:
+            if self._has_waited_for(waiting, 2):
+                self._answer(waiting, self._no_answer())
+            elif not waiting.answer.done():
+                await self._commit_and_answer([waiting])
+
+    async def _commit_in_turn(self, group: Sequence[_Waiting]) -> None:
+        """A transaction for each. Once one of them is not done in time, the others need not try."""
+        for number, waiting in enumerate(group):
+            await self._commit_and_answer([waiting])
+            if self._late:
+                for other in group[number + 1 :]:
+                    self._answer(other, self._no_answer())
+                return

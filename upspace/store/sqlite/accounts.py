@@ -4,15 +4,16 @@ Each statement costs a busy server more than the row that it writes: the thread 
 until the event loop lets go of the interpreter. So they are few.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
 import apsw
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 
-from upspace.model import AccountState, CounterMode, Profile, Upstat
-from upspace.store.interface import AccountDeletedError, Decide
+from upspace.model import CounterMode, Profile, Upstat
+from upspace.store.accounts import decided
+from upspace.store.interface import Decide
 from upspace.store.rows import ACCOUNT_WIDTH, STANDING_WIDTH, read_profile, with_counters
 from upspace.store.sqlite import relations
 from upspace.store.sqlite.changes import note_changes_txn
@@ -85,25 +86,17 @@ def _of_different_accounts(jobs: Sequence[AccountJob]) -> Sequence[AccountJob]:
 
 def _change_some_txn(db: apsw.Connection, jobs: Sequence[AccountJob]) -> list[Profile | Exception]:
     known, deleted = profiles_of(db.execute(relations.QUERIES["profiles"], (array_of(job.mid for job in jobs),)))
-    decided: list[Profile | Exception] = []
+    changed: list[Profile | Exception] = []
     for job in jobs:
         try:
-            decided.append(_changed(job, known.get(job.mid), deleted))
+            changed.append(decided(job.mid, job.decide, known.get(job.mid), is_deleted=job.mid in deleted))
         except Exception as error:
-            decided.append(error)
+            changed.append(error)
     outcomes = [
-        _put_counted_txn(db, known.get(of.account.mid), of) if isinstance(of, Profile) else of for of in decided
+        _put_counted_txn(db, known.get(of.account.mid), of) if isinstance(of, Profile) else of for of in changed
     ]
     note_changes_txn(db, [of.account.mid for of in outcomes if isinstance(of, Profile)])
     return outcomes
-
-
-def _changed(job: AccountJob, known: Profile | None, deleted: Collection[int]) -> Profile:
-    changed = job.decide(known)
-    if changed.account.mid != job.mid:
-        raise ValueError(f"the rule for account {job.mid} made another account")
-    check_deletion(changed, deleted)
-    return changed
 
 
 def _put_counted_txn(db: apsw.Connection, known: Profile | None, changed: Profile) -> Profile:
@@ -120,15 +113,6 @@ def _put_counted_txn(db: apsw.Connection, known: Profile | None, changed: Profil
     else:
         counters = db.execute(_RECOUNT_ONE, (changed.account.mid,)).get
     return replace(changed, standing=with_counters(changed.standing, counters))
-
-
-def check_deletion(profile: Profile, deleted: Collection[int]) -> None:
-    """Raise AccountDeletedError if the account is one of the `deleted`, or would become one by being written."""
-    mid = profile.account.mid
-    if profile.standing.state is AccountState.DELETED:
-        raise AccountDeletedError(f"account {mid}: only a deletion makes an account deleted")
-    if mid in deleted:
-        raise AccountDeletedError(f"account {mid} is deleted, which is final")
 
 
 def profiles_of(rows: Iterable[Row]) -> tuple[dict[int, Profile], set[int]]:

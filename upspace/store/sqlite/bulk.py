@@ -6,8 +6,9 @@ from itertools import chain, islice
 import apsw
 
 from upspace.model import CounterMode, Profile, Relation
+from upspace.store.accounts import check_deletion
 from upspace.store.interface import AccountDeletedError, StoreError, UnknownAccountsError
-from upspace.store.sqlite.accounts import check_deletion, put_profile_txn, recount_statement
+from upspace.store.sqlite.accounts import put_profile_txn, recount_statement
 from upspace.store.sqlite.changes import CHANGES_NAMED, note_changes_txn
 from upspace.store.sqlite.connection import array_of
 from upspace.wire.codes import ATTRIBUTE_FOLLOWING, ATTRIBUTE_MUTUAL
@@ -89,7 +90,7 @@ def _put_profiles_txn(db: apsw.Connection, profiles: Iterable[Profile]) -> None:
     while chunk := list(islice(profiles, _CHUNK)):
         deleted = _deleted_txn(db, chunk)
         for profile in chunk:
-            check_deletion(profile, deleted)
+            check_deletion(profile, is_deleted=profile.account.mid in deleted)
             if profile.standing.counter_mode is CounterMode.DERIVED:
                 db.execute(_TOUCH_UNCOUNTED, {"mid": profile.account.mid})
             put_profile_txn(db, profile)
