@@ -9,15 +9,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import asyncpg
 from postgres_programs import PostgresError, programs
 
 from upspace.store import migrate_store
+
+T = TypeVar("T")
 
 # What takes longer than this hangs.
 _DEADLINE_S = 60
@@ -74,6 +77,7 @@ class PostgresServer:
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._template: str | None = None
+        self._own: _OwnConnection | None = None
 
     @property
     def port(self) -> int:
@@ -121,6 +125,9 @@ class PostgresServer:
         process = self._process
         if process is None:
             return
+        if self._own is not None:
+            self._own.close()
+            self._own = None
         process.send_signal(_STOPS[mode])
         try:
             process.wait(_DEADLINE_S)
@@ -152,17 +159,11 @@ class PostgresServer:
         """Drop a database, whoever is connected to it."""
         self.execute(f"drop database {url.rpartition('/')[2]} with (force)")
 
-    def execute(self, statement: str, database: str = "postgres") -> None:
-        """Execute a statement outside of any transaction. Not within a running event loop."""
-
-        async def execute() -> None:
-            connection = await asyncpg.connect(self.url(database))
-            try:
-                await connection.execute(statement)
-            finally:
-                await connection.close()
-
-        asyncio.run(execute())
+    def execute(self, statement: str) -> None:
+        """Execute a statement outside of any transaction."""
+        if self._own is None:
+            self._own = _OwnConnection(self.url("postgres"))
+        self._own.execute(statement)
 
     def standby(self, folder: Path, settings: Mapping[str, str] | None = None) -> "PostgresServer":
         """A server in another folder that follows this one from its start on, and may be read; not started yet."""
@@ -211,6 +212,31 @@ class PostgresServer:
 
     def _end_of_log(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+
+
+class _OwnConnection:
+    """The connection over which databases are made and dropped: one for each would take as long as that.
+
+    Its event loop is in a thread of its own, as whoever stops the server may be within another.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._runner = asyncio.Runner()
+        self._connection = self._run(asyncpg.connect(url))
+
+    def execute(self, statement: str) -> None:
+        self._run(self._connection.execute(statement))
+
+    def close(self) -> None:
+        # The server may be gone already.
+        with self._thread:
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                self._run(self._connection.close(timeout=_DEADLINE_S))
+            self._thread.submit(self._runner.close).result()
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._thread.submit(self._runner.run, work).result()
 
 
 @contextmanager
