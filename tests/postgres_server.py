@@ -159,8 +159,15 @@ class PostgresServer:
         """Drop a database, whoever is connected to it."""
         self.execute(f"drop database {url.rpartition('/')[2]} with (force)")
 
-    def execute(self, statement: str) -> None:
-        """Execute a statement outside of any transaction."""
+    def execute(self, statement: str, database: str = "") -> None:
+        """Execute a statement outside of any transaction, in a database of one's own or in that of the server."""
+        if database:
+            connection = _OwnConnection(self.url(database))
+            try:
+                connection.execute(statement)
+            finally:
+                connection.close()
+            return
         if self._own is None:
             self._own = _OwnConnection(self.url("postgres"))
         self._own.execute(statement)
