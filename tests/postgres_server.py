@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -162,11 +162,8 @@ class PostgresServer:
     def execute(self, statement: str, database: str = "") -> None:
         """Execute a statement outside of any transaction, in a database of one's own or in that of the server."""
         if database:
-            connection = _OwnConnection(self.url(database))
-            try:
+            with closing(_OwnConnection(self.url(database))) as connection:
                 connection.execute(statement)
-            finally:
-                connection.close()
             return
         if self._own is None:
             self._own = _OwnConnection(self.url("postgres"))

@@ -68,6 +68,15 @@ async def raw(url: str) -> AsyncIterator[Raw]:
         await connection.close()
 
 
+async def until_it_waits(url: str, task: "asyncio.Task[Any]") -> None:
+    """Return when a task waits for a lock in a database of PostgreSQL, or is done without."""
+    # A lock of a row is waited for as one of the transaction that holds it, which belongs to no database.
+    waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    async with raw(url) as rows:
+        while not task.done() and not await rows.fetch(waiting):
+            await rows.fetch("select pg_sleep(0.01)")
+
+
 async def read_facts(source: Raw) -> dict[str, Rows]:
     """Every fact, by table."""
     rows = await read_tables(source)

@@ -11,7 +11,7 @@ from check_world import World, any_worlds
 from citus_stand_in import as_if_distributed, ask
 from hypothesis import given, settings
 from postgres_server import PostgresServer
-from raw_rows import Rows, SqliteRaw, dump, execute, raw, read_facts
+from raw_rows import Rows, SqliteRaw, dump, execute, raw, read_facts, until_it_waits
 from store_damage import GROUPS, MENDED, fill, found, opened, run_check
 from store_oracle import follow, profile
 
@@ -124,17 +124,6 @@ def test_rows_of_an_account_that_is_being_added_are_not_removed(url: str) -> Non
     asyncio.run(scenario())
     assert [finding.kind for finding in found(url)] == ["profile_missing"]
     assert [row[:2] for row in dump(url)["relation"] if row[0] == 77] == [(77, 5)]
-
-
-async def until_it_waits(url: str, task: "asyncio.Task[Any]") -> None:
-    """Return when a task waits for a lock in the database, or is done without."""
-    waiting = """
-    select from pg_locks join pg_database on pg_database.oid = pg_locks.database
-    where datname = current_database() and not granted
-    """
-    async with raw(url) as rows:
-        while not task.done() and not await rows.fetch(waiting):
-            await rows.fetch("select pg_sleep(0.01)")
 
 
 def test_a_check_that_is_given_up_leaves_no_transaction(url: str) -> None:

@@ -6,11 +6,11 @@ from functools import partial
 from random import Random
 from typing import Any
 
-import asyncpg
 import pytest
 from citus_stand_in import as_if_distributed, ask
 from conftest import DEADLINE_S
 from msgspec.structs import replace
+from raw_rows import until_it_waits
 from store_oracle import follow, profile
 
 from upspace.model import CounterMode, Profile, Standing, Upstat
@@ -22,6 +22,7 @@ from upspace.store.postgres.connection import Connection, Database
 from upspace.store.postgres.group_commits import Outcome
 from upspace.store.postgres.relations import QUERIES
 from upspace.store.postgres.writer import Writer
+from upspace.store.rows import with_counters
 
 MID = 77
 
@@ -145,7 +146,7 @@ def test_each_of_a_group_gets_what_became_of_its_own(postgres_url: str, monkeypa
 
 
 def with_fans(of: Profile, follower: int) -> Profile:
-    return replace(of, standing=replace(of.standing, follower=follower))
+    return replace(of, standing=with_counters(of.standing, (0, 0, 0, follower)))
 
 
 def test_a_text_that_the_server_refuses_bothers_nobody_else_of_its_group(postgres_url: str) -> None:
@@ -163,17 +164,6 @@ def test_a_text_that_the_server_refuses_bothers_nobody_else_of_its_group(postgre
     assert asyncio.run(change()) == [Profile, StoreUnavailableError, Profile, Profile, type(None), Profile]
 
 
-async def until_waiting(url: str, *, kind: str) -> None:
-    """Until somebody waits for a lock of this kind."""
-    connection = await asyncpg.connect(url)
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            while not await connection.fetch("select from pg_locks where locktype = $1 and not granted", kind):
-                pass
-    finally:
-        await connection.close()
-
-
 def test_who_finds_that_another_process_has_made_the_account_meanwhile_begins_anew(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,7 +177,7 @@ def test_who_finds_that_another_process_has_made_the_account_meanwhile_begins_an
         async def make(db: Connection) -> None:
             await db.execute(QUERIES["hold_numbers"], [1])
             asked.extend(asyncio.create_task(store.change_account(mid, partial(one_more, mid=mid))) for mid in (1, 2))
-            await until_waiting(postgres_url, kind="advisory")
+            await until_it_waits(postgres_url, asked[0])
             await put_profiles_txn(db, [one_more(None, 1)])
 
         try:
@@ -239,7 +229,7 @@ def test_nothing_is_written_for_who_left_before_their_turn(postgres_url: str) ->
         async def hold(db: Connection) -> None:
             await db.execute("select from standing where mid = 1 for update")
             asked.extend(asyncio.create_task(store.change_account(1, one_more_of_1)) for _ in range(3))
-            await until_waiting(postgres_url, kind="transactionid")
+            await until_it_waits(postgres_url, asked[0])
             asked[1].cancel()
 
         try:

@@ -14,13 +14,7 @@ from upspace.store.postgres.changes import note_changes_txn
 from upspace.store.postgres.combined import at_once
 from upspace.store.postgres.connection import Connection, Record
 from upspace.store.postgres.counting import count_txn
-from upspace.store.postgres.relations import (
-    QUERIES,
-    columns,
-    execute,
-    lock_rows_txn,
-    mark_written_txn,
-)
+from upspace.store.postgres.relations import QUERIES, columns, execute, lock_rows_txn, mark_written_txn
 from upspace.store.rows import read_profile, read_standing, with_counters
 
 _PROFILES = ("put_standings", "put_accounts", "put_upstats")
