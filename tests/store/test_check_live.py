@@ -71,7 +71,7 @@ def grouping(random: Random) -> DecideMembers:
 @asynccontextmanager
 async def no_snapshot(database: Database) -> AsyncIterator[Connection]:
     """Each statement reads at a moment of its own, which is worse than what a cluster does."""
-    async with database._pool.acquire() as connection:
+    async with database._connections.one(5) as connection:
         yield connection
 
 

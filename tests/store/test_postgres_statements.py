@@ -4,10 +4,12 @@ import ast
 import asyncio
 import re
 from collections.abc import Iterator
+from functools import partial
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
+import asyncpg
 import pytest
 from citus_stand_in import as_if_distributed, ask
 from cluster_forms import BY_KEY, GIVEN_ROWS, ON_ONE_NODE, ONE_OWNER, ONE_TABLE, RefusedError, calls, form
@@ -200,7 +202,7 @@ def test_the_checker_refuses_what_a_cluster_may_not_run(sql: str, why: str) -> N
 # What a store sends
 
 
-class Recording(connection._Connection):
+class Recording(asyncpg.Connection):
     """A connection that notes what it is asked to execute."""
 
     sent: list[str]
@@ -253,7 +255,7 @@ def sent_by(url: str) -> set[str]:
 
     Recording.sent = []
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(connection, "_Connection", Recording)
+        patched.setattr(asyncpg, "connect", partial(asyncpg.connect, connection_class=Recording))
         # Else it would be done by one change in a hundred.
         patched.setattr(changes, "_PRUNED_EVERY", 1)
         asyncio.run(use())
@@ -298,7 +300,7 @@ def test_changes_of_accounts_on_one_server_take_six_round_trips(postgres_url: st
         return profile(known.account.mid, "renamed")
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(connection, "_Connection", Recording)
+        patched.setattr(asyncpg, "connect", partial(asyncpg.connect, connection_class=Recording))
         asyncio.run(change())
     assert [sql for sql in Recording.sent if _STATEMENT.match(sql)] == [
         QUERIES["lock_standings"],

@@ -3,18 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
 from upspace.store.interface import StoreError, StoreMissingError, StoreTimeoutError, StoreUnavailableError
+from upspace.store.postgres import lending
 from upspace.store.urls import without_password
 
 T = TypeVar("T")
 
 Record: TypeAlias = asyncpg.Record
-Connection: TypeAlias = "asyncpg.Connection[Record] | PoolConnectionProxy[Record]"
+Connection: TypeAlias = lending.Connection
 
 PACKAGE = "upspace.store.postgres"
 
@@ -59,48 +60,23 @@ CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """What may go well if it is tried again: nothing has been changed, and others were in the way."""
 
 
-class _Connection(asyncpg.Connection):
-    """Given back as it is: nothing here leaves anything in a session, and resetting it would be one more round trip."""
-
-    def get_reset_query(self) -> str:
-        return ""
-
-
 class Database:
     """Connections to one server, at most `connections`, each use of one taking at most `timeout_s` seconds.
 
     They belong to the event loop in which they were opened. One that has been lost is opened anew when it is needed.
     """
 
-    def __init__(self, url: str, pool: "asyncpg.Pool[Record]", connections: int, timeout_s: float) -> None:
+    def __init__(self, url: str, *, connections: int, timeout_s: float) -> None:
+        """The database at `url`, not reached yet."""
         self.url = url
         self.timeout_s = timeout_s
-        self._pool = pool
+        self._connections = lending.Connections(partial(_connect, url, timeout_s), connections)
         self._writing = asyncio.Semaphore(max(1, connections // 2))
-
-    @classmethod
-    async def at(cls, url: str, *, connections: int, timeout_s: float) -> "Database":
-        """The database at `url`, not reached yet. Raises StoreUnavailableError for what is no URL of PostgreSQL."""
-        with connecting(url):
-            # Opened as they are needed: a pool that keeps some open by itself fills the log while the server is away.
-            pool = asyncpg.create_pool(
-                url,
-                min_size=0,
-                max_size=connections,
-                connection_class=_Connection,
-                max_inactive_connection_lifetime=0,
-                max_cached_statement_lifetime=_PLANNED_FOR_S,
-                timeout=timeout_s,
-                server_settings=_session(timeout_s),
-                init=_plan_once,
-            )
-            await pool
-            return cls(url, pool, connections, timeout_s)
 
     @classmethod
     async def connect(cls, url: str, *, connections: int, timeout_s: float) -> "Database":
         """The database at `url`. Raises StoreMissingError, StoreUnavailableError or StoreTimeoutError."""
-        database = await cls.at(url, connections=connections, timeout_s=timeout_s)
+        database = cls(url, connections=connections, timeout_s=timeout_s)
         try:
             await database._reach()
         except BaseException:
@@ -111,16 +87,16 @@ class Database:
     async def _reach(self) -> None:
         """Connect for the first time."""
         with connecting(self.url):
-            async with self._pool.acquire(timeout=self.timeout_s):
+            async with self._connections.one(self.timeout_s):
                 pass
 
     async def close(self) -> None:
         """Give back every connection, those in use when they are done or the time is over."""
         try:
             async with asyncio.timeout(self.timeout_s):
-                await self._pool.close()
+                await self._connections.close()
         except FAULTS:
-            self._pool.terminate()
+            self._connections.terminate()
 
     async def fetch(self, query: str, *values: Any) -> list[Record]:
         """The rows of a read. It is asked once more if the connection is lost meanwhile: that changes nothing."""
@@ -159,14 +135,14 @@ class Database:
             try:
                 return await self._within_time(in_transaction, times)
             except _DEMOTED:
-                await self._pool.expire_connections()
+                self._connections.renew()
                 raise
 
     async def write_long(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """As `write`, without a bound but for locks, for one who waits for it and may interrupt it."""
         async with (
             self._place_to_write(),
-            self._pool.acquire(timeout=self.timeout_s) as connection,
+            self._connections.one(self.timeout_s) as connection,
             connection.transaction(),
         ):
             await connection.execute(_within(0))
@@ -177,7 +153,7 @@ class Database:
         """A connection that reads what is stored at one moment, for as long as it takes. Raises as `read`."""
         try:
             async with (
-                self._pool.acquire(timeout=self.timeout_s) as connection,
+                self._connections.one(self.timeout_s) as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
                 await connection.execute(_within(0))
@@ -200,7 +176,7 @@ class Database:
         Asking a server that does not answer to stop, or to take a transaction back, could take for ever as well.
         """
         loop = asyncio.get_running_loop()
-        connection = await self._pool.acquire(timeout=self.timeout_s)
+        connection = await self._connections.lend(self.timeout_s)
         until = loop.time() + times * self.timeout_s
         timer = loop.call_at(until, connection.terminate)
         try:
@@ -211,7 +187,7 @@ class Database:
             raise
         finally:
             timer.cancel()
-            await self._pool.release(connection)
+            self._connections.give_back(connection)
 
 
 @contextmanager
@@ -287,6 +263,22 @@ def _within(bound_s: float) -> str:
     """Sets the bounds that the server keeps for the rest of a transaction, but for locks; 0 is none."""
     bound_ms = int(bound_s * 900)
     return f"set local statement_timeout = {bound_ms}; set local idle_in_transaction_session_timeout = {bound_ms}"
+
+
+async def _connect(url: str, timeout_s: float) -> Connection:
+    """A new connection. Raises what asyncpg does."""
+    connection = await asyncpg.connect(
+        url,
+        timeout=timeout_s,
+        max_cached_statement_lifetime=_PLANNED_FOR_S,
+        server_settings=_session(timeout_s),
+    )
+    try:
+        await _plan_once(connection)
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
 
 
 async def _plan_once(connection: Connection) -> None:

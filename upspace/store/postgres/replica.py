@@ -35,7 +35,7 @@ class Replica:
 
         Raises StoreUnavailableError.
         """
-        database = await Database.at(url, connections=connections, timeout_s=primary.timeout_s)
+        database = Database(url, connections=connections, timeout_s=primary.timeout_s)
         replica = cls(database, primary)
         try:
             await replica._check()
