@@ -1,9 +1,9 @@
-"""upspace over PostgreSQL as it would be if requests shared no queries: each sends its own. Nothing else differs.
+"""upspace over PostgreSQL as it would be if requests shared no queries: each sends its own.
 
     python benchmarks/single_queries.py --port 8080 --store postgresql://user@host/database --connections 8
 
 One worker with the options of `upspace serve`; as many queries are under way at once as there are connections. It is
-what gathered lookups are measured against.
+what gathered lookups are measured against. Nothing else differs.
 """
 
 import argparse
@@ -15,18 +15,13 @@ from typing import Any, TypeVar
 from single_commits import parse_options, serve, settings_of
 
 from upspace.data.asked import fill_store
-from upspace.model import Counters, Figures, Upstat
 from upspace.server.rsgi import RsgiDoor
 from upspace.store.postgres import reader, store
 from upspace.store.postgres.gather import Gathered
 from upspace.store.postgres.reader import Reader
-from upspace.store.postgres.relations import QUERIES
 
 K = TypeVar("K")
 V = TypeVar("V")
-
-# Someone who sends a query for each request asks for the newest change in the same one.
-_WITH_CHANGE = "select page.*, (select number from change_counter) as newest_change from (QUERY) as page"
 
 
 class Single(Gathered[K, V]):
@@ -37,19 +32,11 @@ class Single(Gathered[K, V]):
 
 
 class SingleReader(Reader):
-    """Reads a page or figures, and the number of the newest change, by one query."""
+    """Reads a page by the statement about one owner, not by that about many."""
 
-    async def figures(self, mid: int) -> Figures | None:
-        found = await self._source.row(_with_change("figures"), [mid])
-        return None if found is None else Figures(Counters(*found[1:5]), Upstat(*found[5:-1]), found[-1])
-
-    async def _row_and_change(self, name: str, *values: int) -> tuple[Any, int]:
-        (found,) = await self._source.fetch(_with_change(name), *values)
-        return found[:-1], found[-1]
-
-
-def _with_change(name: str) -> str:
-    return _WITH_CHANGE.replace("QUERY", QUERIES[name])
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._pages = {}
 
 
 def load_door(url: str, public_url: str, connections: int) -> Any:

@@ -22,13 +22,18 @@ from upspace.model import Relation
 from upspace.store import open_store
 from upspace.store.postgres import connection
 from upspace.store.postgres.connection import Connection, Database
-from upspace.store.postgres.reader import _PAGES
+from upspace.store.postgres.reader import _DATED_PAGES, _DATED_QUERIES, _PAGES
 from upspace.store.postgres.relations import QUERIES
 
 ACCOUNTS = range(1, 3001)
 RELATIONS = 30_000
 
-STATEMENTS = {**QUERIES, **{f"{name} of many owners": sql for name, sql in _PAGES.items()}}
+STATEMENTS = {
+    **QUERIES,
+    **{f"{name} of many owners": sql for name, sql in _PAGES.items()},
+    **{f"{name}, dated": sql for name, sql in _DATED_QUERIES.items()},
+    **{f"{name} of many owners, dated": sql for name, sql in _DATED_PAGES.items()},
+}
 
 # The columns that rows are found by; the one row of change_counter needs none.
 FOUND_BY = {name: (column,) for name, column in DISTRIBUTED.items()} | {
@@ -41,7 +46,11 @@ FOUND_BY = {name: (column,) for name, column in DISTRIBUTED.items()} | {
 WITHOUT_INDEX = {"tokens": ["token"], "revoke_tokens_by_prefix": ["token"]}
 
 # Special accounts first is an order that no index has.
-SORTED_APART = {"followings_special_desc", "followings_special_asc", "group_members_special"}
+SORTED_APART = {
+    name + dated
+    for name in ("followings_special_desc", "followings_special_asc", "group_members_special")
+    for dated in ("", ", dated")
+}
 
 
 async def settle(url: str) -> None:

@@ -23,9 +23,9 @@ from upspace.store import open_store
 from upspace.store.interface import Store
 from upspace.store.postgres import changes, connection
 from upspace.store.postgres.accounts import _PROFILES, _WRITE_PROFILES
-from upspace.store.postgres.combined import _AT_ONCE, _OF_MANY_OWNERS
+from upspace.store.postgres.combined import _AT_ONCE, _OF_MANY_OWNERS, _WITH_CHANGE
 from upspace.store.postgres.connection import PACKAGE
-from upspace.store.postgres.reader import _PAGES
+from upspace.store.postgres.reader import _DATED_PAGES, _DATED_QUERIES, _PAGES
 from upspace.store.postgres.relations import _GROUP, _WRITE_GROUP, QUERIES
 from upspace.store.queries import read_queries
 
@@ -64,7 +64,7 @@ def all_statements() -> dict[str, str]:
 
 
 # What only a single server gets. A later test tries that a cluster does not.
-SINGLE_SERVER = {QUERIES["lock_standings"], QUERIES["sessions"], _OF_MANY_OWNERS, _AT_ONCE}
+SINGLE_SERVER = {QUERIES["lock_standings"], QUERIES["sessions"], _OF_MANY_OWNERS, _WITH_CHANGE, _AT_ONCE}
 
 STATEMENTS = all_statements()
 FOR_ALL = {where: sql for where, sql in STATEMENTS.items() if sql not in SINGLE_SERVER}
@@ -266,7 +266,8 @@ def test_a_store_on_a_cluster_sends_nothing_but_what_a_cluster_runs(postgres_url
     sent = sent_by(as_if_distributed(postgres_url))
     assert QUERIES["lock_standing"] in sent
     assert QUERIES["lock_standings"] not in sent
-    assert not sent.intersection((*_PAGES.values(), _WRITE_GROUP, _WRITE_PROFILES, QUERIES["sessions"]))
+    dated = (*_DATED_QUERIES.values(), *_DATED_PAGES.values())
+    assert not sent.intersection((*dated, _WRITE_GROUP, _WRITE_PROFILES, QUERIES["sessions"]))
     for sql in sent:
         if _STATEMENT.match(sql):
             assert form(sql)
@@ -276,9 +277,11 @@ def test_a_store_on_a_cluster_sends_nothing_but_what_a_cluster_runs(postgres_url
 
 def test_a_store_on_one_server_reads_pages_of_many_owners_and_locks_many_accounts(postgres_url: str) -> None:
     sent = sent_by(postgres_url)
-    assert sent >= {QUERIES["lock_standings"], *_PAGES.values()}
-    # A page of many owners stands in for those of one, and one statement for all that a group writes.
-    alone = {QUERIES[name] for name in (*_PAGES, "tokens_by_digest", "viewers")}
+    assert sent >= {QUERIES["lock_standings"], *_DATED_PAGES.values()}
+    # A page of many owners stands in for those of one, one with the number of the newest change for one without, and one
+    # statement for all that a group writes.
+    alone = {QUERIES[name] for name in (*_DATED_PAGES, "tokens_by_digest", "viewers")}
+    sent |= {QUERIES[name] for name, sql in _DATED_QUERIES.items() if sql in sent}
     sent |= {QUERIES[name] for name in _GROUP if _WRITE_GROUP in sent}
     sent |= {QUERIES[name] for name in _PROFILES if _WRITE_PROFILES in sent}
     assert {name for name, sql in QUERIES.items() if sql not in sent | alone} == set()
@@ -326,6 +329,7 @@ def test_a_cluster_plans_for_the_values_that_it_is_given_and_one_server_once_for
 
 
 def test_what_one_server_gets_alone_would_be_refused() -> None:
-    for sql in (QUERIES["lock_standings"], QUERIES["sessions"], _WRITE_GROUP, _WRITE_PROFILES, *_PAGES.values()):
+    statements = (QUERIES["lock_standings"], QUERIES["sessions"], _WRITE_GROUP, _WRITE_PROFILES)
+    for sql in (*statements, *_PAGES.values(), *_DATED_PAGES.values()):
         with pytest.raises(RefusedError):
             form(sql)

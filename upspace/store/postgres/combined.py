@@ -12,6 +12,8 @@ from unnest($1::bigint[], $2::bigint[], $3::bigint[]) with ordinality as wanted 
     cross join lateral (PAGE) as read
 """
 
+_WITH_CHANGE = "select found.*, (select number from change_counter) as newest_change from (READ) as found"
+
 _AT_ONCE = "with PARTS LAST"
 
 
@@ -23,6 +25,11 @@ def of_many_owners(page: str) -> str:
     for parameter, column in (("$1", "wanted.owner"), ("$2", "wanted.size"), ("$3", "wanted.start")):
         page = page.replace(parameter, column)
     return _OF_MANY_OWNERS.replace("PAGE", page)
+
+
+def with_newest_change(read: str) -> str:
+    """A read whose rows bring the number of the newest change of any account along, as their last column."""
+    return _WITH_CHANGE.replace("READ", read)
 
 
 def at_once(statements: Sequence[str]) -> str:

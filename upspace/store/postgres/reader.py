@@ -1,17 +1,19 @@
 """Reads of relations, lists and figures: all that may come from a replica."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from upspace.model import Counters, Figures, Group, Listed, Listing, ListOwner, Page, Relation, Standing, Upstat, Window
 from upspace.store.ledger import Key
-from upspace.store.postgres.combined import of_many_owners
+from upspace.store.postgres.combined import of_many_owners, with_newest_change
 from upspace.store.postgres.connection import Record, mapping
 from upspace.store.postgres.gather import Gathered
 from upspace.store.postgres.relations import QUERIES, columns, relations_of
 from upspace.store.rows import read_standing
 from upspace.wire.codes import GROUP_DEFAULT, MID_MAX
+
+R = TypeVar("R", bound=Record | None)
 
 _NO_OWNER = ListOwner()
 # An imported account may follow more than memory should hold, and than others should wait for.
@@ -20,10 +22,25 @@ _SIFTED_AT_ONCE = 5_000
 _LAST = MID_MAX
 
 
-_PAGES = {
-    name: of_many_owners(QUERIES[name])
-    for name in ("followers_desc", "followers_asc", "followings_desc", "followings_asc")
-}
+_GATHERED = ("followers_desc", "followers_asc", "followings_desc", "followings_asc")
+# All reads whose answer is of no use without the number of the newest change.
+_DATED = (
+    *_GATHERED,
+    "figures",
+    "followers_after",
+    "followings_special_desc",
+    "followings_special_asc",
+    "whispers",
+    "blacks",
+    "friends",
+    "group_members",
+    "group_members_special",
+    "ungrouped",
+)
+
+_PAGES = {name: of_many_owners(QUERIES[name]) for name in _GATHERED}
+_DATED_PAGES = {name: with_newest_change(sql) for name, sql in _PAGES.items()}
+_DATED_QUERIES = {name: with_newest_change(QUERIES[name]) for name in _DATED}
 
 
 class Source(Protocol):
@@ -43,12 +60,18 @@ class Reader:
 
     Pages of many owners are read at once as well, unless the store is `distributed`: a cluster sends a statement about
     one owner to the node that has it, and knows no statement that reads a page of each of many.
+
+    The number of the newest change comes along with the rows, unless it is to be had `apart`: from the primary of a
+    replica, from the coordinator of a cluster.
     """
 
-    def __init__(self, source: Source, changes: Gathered[None, int], *, distributed: bool) -> None:
+    def __init__(self, source: Source, changes: Gathered[None, int], *, distributed: bool, apart: bool) -> None:
         self._source = source
         self._changes = changes
-        self._pages = {} if distributed else {name: Gathered(partial(self._fetch_pages, name)) for name in _PAGES}
+        self._apart = apart
+        self._dated_queries = {name: QUERIES[name] for name in _DATED} if apart else _DATED_QUERIES
+        self._page_queries = _PAGES if apart else _DATED_PAGES
+        self._pages = {} if distributed else {name: Gathered(partial(self._fetch_pages, name)) for name in _GATHERED}
         self._standings = Gathered(self._fetch_standings)
         self._counters = Gathered(self._fetch_counters)
         self._figures = Gathered(self._fetch_figures)
@@ -65,16 +88,8 @@ class Reader:
 
     async def figures(self, mid: int) -> Figures | None:
         """Counters and totals."""
-        newest = self._changes.ask((None,))
-        try:
-            row = await self._figures.one(mid)
-        except BaseException:
-            newest.cancel()
-            raise
-        if row is None:
-            newest.cancel()
-            return None
-        return Figures(Counters(*row[1:5]), Upstat(*row[5:]), (await newest)[None])
+        row, newest = await self._with_change(self._figures.one(mid))
+        return None if row is None else Figures(Counters(*row[1:5]), Upstat(*row[5:10]), newest)
 
     async def upstat(self, mid: int) -> Upstat | None:
         """The totals of an uploader."""
@@ -103,8 +118,8 @@ class Reader:
 
     async def listing(self, name: str, owner: int, window: Window, *more: int) -> Listing:
         """A page of one of the lists whose owner is known."""
-        row, newest = await self._row_and_change(name, owner, window.size, window.start, *more)
-        mids, mtimes, total = row
+        row, newest = await self._with_change(self._row(name, owner, window.size, window.start, *more))
+        mids, mtimes, total, *_ = row
         return Listing(mids or [], mtimes or [], total, newest)
 
     async def group_members(self, owner: int, group_id: int, window: Window, special_first: bool) -> Listing:
@@ -162,16 +177,19 @@ class Reader:
         return Listing(mids, mtimes, total, newest[None])
 
     async def _page(self, name: str, vmid: int, window: Window, *more: int) -> Page:
-        row, newest = await self._row_and_change(name, vmid, window.size, window.start, *more)
+        row, newest = await self._with_change(self._row(name, vmid, window.size, window.start, *more))
         mids, mtimes, hides_followings, hides_followers, following, follower, *_ = row
         owner = _NO_OWNER if following is None else ListOwner(hides_followings, hides_followers, following, follower)
         return Page(owner, mids or [], mtimes or [], newest)
 
-    async def _row_and_change(self, name: str, *values: int) -> tuple[Record, int]:
-        """The row of a page and the number of the newest change, which is asked for along with those of others."""
+    async def _with_change(self, read: Coroutine[Any, Any, R]) -> tuple[R, int]:
+        """The row that `read` brings, and the number of the newest change by then; 0 where there is no row."""
+        if not self._apart:
+            row = await read
+            return row, 0 if row is None else row["newest_change"]
         newest = self._changes.ask((None,))
         try:
-            row = await self._row(name, *values)
+            row = await read
         except BaseException:
             newest.cancel()
             raise
@@ -181,11 +199,11 @@ class Reader:
         pages = self._pages.get(name)
         if pages is not None:
             return (await pages.ask((values,)))[values]
-        (row,) = await self._source.fetch(QUERIES[name], *values)
+        (row,) = await self._source.fetch(self._dated_queries[name], *values)
         return row
 
     async def _fetch_pages(self, name: str, keys: list[tuple[int, ...]]) -> dict[tuple[int, ...], Record]:
-        rows = await self._source.fetch(_PAGES[name], *columns(keys))
+        rows = await self._source.fetch(self._page_queries[name], *columns(keys))
         return {keys[row["number"] - 1]: row for row in rows}
 
     async def _fetch_standings(self, mids: list[int]) -> dict[int, Standing]:
@@ -196,7 +214,7 @@ class Reader:
         return {mid: Counters(*counts) for mid, *counts in rows}
 
     async def _fetch_figures(self, mids: list[int]) -> dict[int, Record]:
-        return {row[0]: row for row in await self._source.fetch(QUERIES["figures"], mids)}
+        return {row[0]: row for row in await self._source.fetch(self._dated_queries["figures"], mids)}
 
     async def _fetch_upstats(self, mids: list[int]) -> dict[int, Upstat]:
         return {row[0]: Upstat(*row[1:]) for row in await self._source.fetch(QUERIES["upstats"], mids)}

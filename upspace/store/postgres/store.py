@@ -75,8 +75,10 @@ class PostgresStore:
         self._decorations = Gathered(self._fetch_decorations)
         self._changes = Gathered(self._fetch_newest_change)
         self._sessions = Gathered(self._fetch_sessions_apart if distributed else self._fetch_sessions)
-        self._primary_reader = Reader(database, self._changes, distributed=distributed)
-        self._replica_reader = None if replica is None else Reader(replica, self._changes, distributed=False)
+        self._primary_reader = Reader(database, self._changes, distributed=distributed, apart=distributed)
+        self._replica_reader = (
+            None if replica is None else Reader(replica, self._changes, distributed=False, apart=True)
+        )
 
     @classmethod
     async def open(cls, url: str, *, read_url: str = "", connections: int, timeout_s: float) -> Self:
