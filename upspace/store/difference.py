@@ -60,7 +60,8 @@ def _row(key: Key, relation: Relation) -> RelationRow:
 def _places(changed: Iterable[ChangedRelation], *, removed: bool) -> Iterable[Place]:
     """The places in groups that are lost, or those that are won."""
     for (owner, other), before, after in changed:
-        had = set(before.groups) if before else set()
-        has = set(after.groups) if after else set()
-        for group_id in sorted(had - has if removed else has - had):
-            yield owner, other, group_id
+        had = before.groups if before else ()
+        has = after.groups if after else ()
+        if had != has:
+            for group_id in sorted(set(had).difference(has) if removed else set(has).difference(had)):
+                yield owner, other, group_id

@@ -13,9 +13,26 @@ from msgspec.structs import replace
 
 from upspace.model import AccountState, Change, Pair, Relation, Standing
 from upspace.store.interface import DecidePair
-from upspace.wire.codes import ATTRIBUTE_BLACK, ATTRIBUTE_WHISPER, ATTRIBUTES_OF_FOLLOWS
+from upspace.wire.codes import (
+    ATTRIBUTE_BLACK,
+    ATTRIBUTE_FOLLOWING,
+    ATTRIBUTE_MUTUAL,
+    ATTRIBUTE_NONE,
+    ATTRIBUTE_WHISPER,
+    ATTRIBUTES_OF_FOLLOWS,
+)
 
 _COUNT_MAX = 2**63 - 1
+
+_COUNTERS = ("following", "whisper", "black", "follower")
+# Whether a relation counts as following, whisper or black.
+_UNCOUNTED = (False, False, False)
+_OF_ATTRIBUTE = {
+    ATTRIBUTE_WHISPER: (False, True, False),
+    ATTRIBUTE_FOLLOWING: (True, False, False),
+    ATTRIBUTE_MUTUAL: (True, False, False),
+    ATTRIBUTE_BLACK: (False, False, True),
+}
 
 Key = tuple[int, int]
 """Owner and other of a relation."""
@@ -80,17 +97,15 @@ class Ledger:
         standing = self._standing(mid)
         if standing is None or standing.state is AccountState.DELETED:
             return
-        deltas = [new - old for old, new in zip(_counted(before), _counted(after), strict=True)]
-        if not any(deltas):
+        old, new = _counted(before), _counted(after)
+        if new == old:
             return
-        following, whisper, black, follower = deltas
-        self._standings[mid] = replace(
-            standing,
-            following=_counter(standing.following + following),
-            whisper=_counter(standing.whisper + whisper),
-            black=_counter(standing.black + black),
-            follower=_counter(standing.follower + follower),
-        )
+        changed = {
+            name: _counter(getattr(standing, name) + now - then)
+            for name, now, then in zip(_COUNTERS, new, old, strict=True)
+            if now != then
+        }
+        self._standings[mid] = replace(standing, **changed)
 
 
 def follows(relation: Relation | None) -> bool:
@@ -104,14 +119,10 @@ def _counter(count: int) -> int:
 
 
 def _counted(side: Change) -> tuple[bool, bool, bool, bool]:
-    """What one pair adds to the counters of its first account: following, whisper, black, follower."""
-    attribute = side.forward.attribute if side.forward else 0
-    return (
-        follows(side.forward),
-        attribute == ATTRIBUTE_WHISPER,
-        attribute == ATTRIBUTE_BLACK,
-        follows(side.backward),
-    )
+    """What one pair adds to the counters of its first account, in the order of `_COUNTERS`."""
+    attribute = side.forward.attribute if side.forward else ATTRIBUTE_NONE
+    following, whisper, black = _OF_ATTRIBUTE.get(attribute, _UNCOUNTED)
+    return following, whisper, black, follows(side.backward)
 
 
 def _turned(side: Change) -> Change:
