@@ -278,8 +278,8 @@ def test_a_store_on_a_cluster_sends_nothing_but_what_a_cluster_runs(postgres_url
 def test_a_store_on_one_server_reads_pages_of_many_owners_and_locks_many_accounts(postgres_url: str) -> None:
     sent = sent_by(postgres_url)
     assert sent >= {QUERIES["lock_standings"], *_DATED_PAGES.values()}
-    # A page of many owners stands in for those of one, one with the number of the newest change for one without, and one
-    # statement for all that a group writes.
+    # A page of many owners stands in for those of one, a read with the number of the newest change for one without, and
+    # one statement for all that a group writes.
     alone = {QUERIES[name] for name in (*_DATED_PAGES, "tokens_by_digest", "viewers")}
     sent |= {QUERIES[name] for name, sql in _DATED_QUERIES.items() if sql in sent}
     sent |= {QUERIES[name] for name in _GROUP if _WRITE_GROUP in sent}
