@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import psutil  # type: ignore[import-untyped]  # it has stubs, in a package of their own
+import psutil
 from load import CONNECTIONS, THREADS, LoadError
 from msgspec import Struct
 from servers import Server
@@ -179,7 +179,8 @@ def backup_mb_per_s(server: PostgresServer) -> float:
     began = time.perf_counter()
     target = ("--target=blackhole", "--wal-method=none", "--checkpoint=fast")
     programs().run("pg_basebackup", "--dbname", server.url("postgres"), *target)
-    return round(before / (time.perf_counter() - began) / 1e6, 1)
+    rate: float = round(before / (time.perf_counter() - began) / 1e6, 1)
+    return rate
 
 
 def _exists(server: PostgresServer, database: str) -> bool:
@@ -192,7 +193,9 @@ def _run_pgbench(server: PostgresServer, *arguments: str) -> str:
     password = server.url(_PGBENCH).partition(f"{USER}:")[2].partition("@")[0]
     options["env"] |= {"PGPASSWORD": password}
     command = [str(found.folder / "pgbench"), "--host=127.0.0.1", f"--port={server.port}", f"--username={USER}"]
-    ran = subprocess.run([*command, *arguments, _PGBENCH], cwd="/", capture_output=True, text=True, **options)
+    ran: subprocess.CompletedProcess[str] = subprocess.run(
+        [*command, *arguments, _PGBENCH], cwd="/", capture_output=True, text=True, **options
+    )
     if ran.returncode != 0:
         raise LoadError(f"pgbench failed: {ran.stderr.strip()}")
     return ran.stdout

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import apsw
-import psutil  # type: ignore[import-untyped]  # it has stubs, in a package of their own
+import psutil
 from results import Machine
 
 _PACKAGES = (

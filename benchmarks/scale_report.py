@@ -250,7 +250,7 @@ def _per_s(runs: Iterable[Writes]) -> float:
     return median(run.per_s for run in runs)
 
 
-def _latency(runs: Iterable[Run] | Iterable[Writes]) -> str:
+def _latency(runs: Iterable[Run | Writes]) -> str:
     found = list(runs)
     return f"{median(run.p50_ms for run in found):.2f} / {median(run.p99_ms for run in found):.2f}"
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
-import psutil  # type: ignore[import-untyped]  # it has stubs, in a package of their own
+import psutil
 from msgspec import Struct
 
 _HERE = Path(__file__).parent

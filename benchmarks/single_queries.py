@@ -41,8 +41,12 @@ class SingleReader(Reader):
 
 def load_door(url: str, public_url: str, connections: int) -> Any:
     """Runs in the worker: the door of upspace, over a store that gathers nothing."""
-    reader.Gathered = store.Gathered = Single
-    store.Reader = SingleReader
+    for module, name, single in (
+        (reader, "Gathered", Single),
+        (store, "Gathered", Single),
+        (store, "Reader", SingleReader),
+    ):
+        setattr(module, name, single)
     return RsgiDoor(settings_of(url, public_url, connections), fill_store)
 
 
