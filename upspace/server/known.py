@@ -108,43 +108,42 @@ class KnownAccounts:
         self._kept, self._kept_bytes, self._marks = {}, 0, _SharedMarks()
 
 
-class _Shared:
-    """How many holders each object has: the first one that does pays for it."""
+class _SharedMarks:
+    """What marks cost, in bytes: accounts share marks, and marks share their texts. The first holder pays.
+
+    Holders are counted by the identity of what they hold, which is there as long as it has one.
+    """
 
     def __init__(self) -> None:
         self._holders: dict[int, int] = {}
 
-    def taken(self, part: object) -> bool:
-        """Whether one more holder is the first one."""
-        holders = self._holders.get(id(part), 0)
-        self._holders[id(part)] = holders + 1
-        return holders == 0
+    def taken(self, marks: Marks) -> int:
+        """What one more holder costs."""
+        holders = self._holders
+        before = holders.get(id(marks), 0)
+        holders[id(marks)] = before + 1
+        if before:
+            return 0
+        cost = _MARKS_BYTES
+        for text in _texts(marks):
+            before = holders.get(id(text), 0)
+            holders[id(text)] = before + 1
+            if not before:
+                cost += len(text) + _TEXT_BYTES
+        return cost
 
-    def given_back(self, part: object) -> bool:
+    def given_back(self, marks: Marks) -> int:
+        """What one holder less saves."""
+        if not self._is_last(marks):
+            return 0
+        return _MARKS_BYTES + sum(len(text) + _TEXT_BYTES for text in _texts(marks) if self._is_last(text))
+
+    def _is_last(self, part: Marks | bytes) -> bool:
         """Whether one holder less was the last one."""
         holders = self._holders.pop(id(part)) - 1
         if holders:
             self._holders[id(part)] = holders
         return holders == 0
-
-
-class _SharedMarks:
-    """What marks cost, in bytes: accounts share marks, and marks share their texts."""
-
-    def __init__(self) -> None:
-        self._shared = _Shared()
-
-    def taken(self, marks: Marks) -> int:
-        """What one more holder costs."""
-        if not self._shared.taken(marks):
-            return 0
-        return _MARKS_BYTES + sum(len(text) + _TEXT_BYTES for text in _texts(marks) if self._shared.taken(text))
-
-    def given_back(self, marks: Marks) -> int:
-        """What one holder less saves."""
-        if not self._shared.given_back(marks):
-            return 0
-        return _MARKS_BYTES + sum(len(text) + _TEXT_BYTES for text in _texts(marks) if self._shared.given_back(text))
 
 
 def _texts(marks: Marks) -> tuple[bytes, ...]:

@@ -28,6 +28,13 @@ select json_group_array(json_array(json_array(
     account.decorations), standing.state, standing.hides_birthday))
 from carray(?) as wanted cross join account on account.mid = wanted.value join standing on standing.mid = wanted.value
 
+-- name: seen_account
+select account.mid, account.name, account.sex, account.face, account.face_nft, account.sign, account.rank, account.level,
+    account.coins, account.birthday, account.is_senior_member, account.nft_icon, account.official, account.vip,
+    account.decorations, standing.state, standing.hides_birthday
+from account join standing using (mid)
+where account.mid = ?
+
 -- name: decorations
 select decorations from account where mid = ?
 

@@ -113,7 +113,7 @@ class SqliteStore:
         if not mids:
             return {}
         if len(mids) == 1:
-            return await self._seen_account(*mids)
+            return self._seen_account(*mids)
         row = self._row("accounts", (array_of(mids),))
         return {} if row is None else {seen.account.mid: seen for seen in _decode_accounts(row[0])}
 
@@ -284,13 +284,13 @@ class SqliteStore:
         memory = self._reader if self._in_memory else None
         return check.check(self.url, memory, self._turn.end, repair=repair)
 
-    async def _seen_account(self, mid: int) -> dict[int, SeenAccount]:
+    def _seen_account(self, mid: int) -> dict[int, SeenAccount]:
         """What `accounts` gives of one: its row costs less than a text of rows with one in it."""
-        found = await self.account(mid)
-        if found is None:
+        row = self._row("seen_account", (mid,))
+        if row is None:
             return {}
-        account, standing = found
-        return {mid: SeenAccount(account, standing.state, int(standing.hides_birthday))}
+        *columns, state, hides_birthday = row
+        return {mid: SeenAccount(Account(*columns), STATES[state], hides_birthday)}
 
     def _newest_change(self) -> int:
         try:
