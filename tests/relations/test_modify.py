@@ -1,6 +1,6 @@
 """The state machine of a pair: what holds after any acts whatever. Contract: 5.1, 8.1.
 
-Each single step is a row of the table in tests/writes/test_modify_table.py.
+Each single step is a row of the table in tests/writes/modify_table.py.
 """
 
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A community with something of everything, and all that can be told of a store: its rows, and its answers."""
+"""Communities, one with something of everything and a small one, and all that a store can tell: rows and answers."""
 
 from collections.abc import Collection, Iterable
 from random import Random
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 from raw_rows import Rows, raw, read_tables
 from store_damage import community
-from store_oracle import SPECIAL, WHISPER, follow, reported
+from store_oracle import SPECIAL, WHISPER, follow, profile, reported
 from stores import asked, within
 
 from upspace.model import (
@@ -102,6 +102,19 @@ async def _fill(url: str, accounts: int) -> Filled:
     await store.delete_account(leaving, NOW + 5)
     await store.close()
     return Filled([*mids, BIGGEST, BIGGEST - 1], max(ids))
+
+
+def small_community(url: str) -> None:
+    """Two accounts, 5 and 6, one of which follows the other, a token, a group, a mark."""
+
+    async def load() -> None:
+        store = await open_store(url)
+        await store.load([profile(5), profile(6)], [follow(5, 6)], {"m": ""})
+        await store.put_token(Token(b"5" * 32, 5, 1))
+        await store.create_group(5, called("g"))
+        await store.close()
+
+    within(load())
 
 
 def called(name: str) -> Any:

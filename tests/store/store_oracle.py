@@ -1,7 +1,9 @@
 """What a store must answer, computed from plain dictionaries, and the samples that stores are filled with."""
 
 from collections.abc import Iterable
+from hashlib import sha256
 from random import Random
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -17,6 +19,7 @@ from upspace.model import (
     Relation,
     SeenAccount,
     Standing,
+    Token,
     Upstat,
     Window,
 )
@@ -24,6 +27,7 @@ from upspace.store.interface import Store
 
 WHISPER, FOLLOWING, MUTUAL, BLACK = 1, 2, 6, 128
 SPECIAL = -10
+BIGGEST = 2**63 - 1
 
 
 def profile(mid: int, name: str = "", standing: Standing | None = None) -> Profile:
@@ -39,6 +43,11 @@ def reported(mid: int, **counters: int) -> Profile:
 def follow(owner: int, other: int, mtime: int = 1, *groups: int) -> Relation:
     """A follow of `other` by `owner`."""
     return Relation(owner, other, FOLLOWING, mtime, groups)
+
+
+def token(text: str, mid: int, issued: int = 10, **more: Any) -> Token:
+    """A token of an account, told by a text."""
+    return Token(sha256(text.encode()).digest(), mid, issued, **more)
 
 
 def seen_account(profile: Profile) -> SeenAccount:

@@ -376,7 +376,7 @@ def test_server_and_model_agree_on_random_writes_and_reads(stores: Stores, kind:
 
     SEEN.clear()
     run_state_machine_as_test(WritesHere, settings=LONG_RUN if LONG else RUNS[kind])
-    # What is refused for other reasons than these is in test_modify_table.py, or too rare to be counted on.
+    # What is refused for other reasons than these is in test_modify_refusals.py, or too rare to be counted on.
     often = {-101, -102, -400, -404, 22001, 22002, 22003, 22009, 22013, 22014, 22101, 22104, 22105, 22106, 22115, 40061}
     assert often | {0} <= {code for _, code in SEEN}
     successes = {path for path, code in SEEN if code == 0}

@@ -1,0 +1,166 @@
+"""Changes of accounts on SQLite: by several at once, seen by all who share the file, and what a deletion leaves."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from threading import Barrier
+
+import apsw
+import pytest
+from msgspec.structs import replace
+from sqlite_files import migrated, opened
+from store_app import app_of, get
+from store_oracle import SPECIAL, follow, profile
+
+from upspace.model import Profile, Upstat
+from upspace.server.app import App
+from upspace.store.sqlite import changes
+from upspace.store.sqlite.store import SqliteStore
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a store file shall be."""
+    return tmp_path / "store.db"
+
+
+@pytest.fixture
+def url(path: Path) -> str:
+    """A store that holds nothing."""
+    return migrated(path)
+
+
+def test_of_a_deleted_account_no_row_is_left_but_its_state_and_what_others_hold(url: str, path: Path) -> None:
+    with opened(url) as store:
+        rows = [follow(1, 2, 5, SPECIAL, 3), follow(2, 1, 6, 4)]
+        asyncio.run(store.load(map(profile, (1, 2)), rows))
+        asyncio.run(store.delete_account(1, 9))
+    with closing(apsw.Connection(str(path))) as db:
+        owned = {table: db.execute(f"select owner, other from {table}").get for table in ("relation", "grouped")}  # noqa: S608  # names of ours
+        assert owned == {"relation": (2, 1), "grouped": (2, 1)}
+        assert db.execute("select count(*) from follower").get == 0
+        assert db.execute("select mid from account").get == db.execute("select mid from upstat").get == 2
+
+
+def test_changes_by_several_at_once_are_all_kept(url: str) -> None:
+    barrier = Barrier(3)
+
+    def one_like_more(current: Profile | None) -> Profile:
+        assert current is not None
+        return replace(current, upstat=Upstat(likes=current.upstat.likes + 1))
+
+    def like(_: int) -> None:
+        with opened(url) as store:
+            barrier.wait()
+            for _ in range(20):
+                asyncio.run(store.change_account(1, one_like_more))
+
+    with opened(url) as store:
+        asyncio.run(store.load([profile(1)], []))
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(like, range(3)))
+        assert asyncio.run(store.upstat(1)) == Upstat(likes=60)
+
+
+# Changes by others are seen at once
+
+
+WRITING = """
+import asyncio, sys
+from upspace.model import Account, Profile, Standing
+from upspace.store import open_store
+
+async def rename():
+    store = await open_store(sys.argv[1])
+    await store.change_account(2, lambda found: Profile(Account(2, name=sys.argv[2]), found.standing))
+    await store.close()
+
+asyncio.run(rename())
+"""
+
+
+def names(app: App, vmid: int = 1) -> list[str]:
+    """The names on the first page of the followers of an account."""
+    envelope = asyncio.run(get(app, "/x/relation/followers", f"vmid={vmid}&ps=50"))
+    return [item["uname"] for item in envelope["data"]["list"]]
+
+
+@pytest.fixture
+def shared(url: str) -> Iterator[tuple[App, SqliteStore]]:
+    """An app whose page of the followers of account 1, namely 2 and 3, is in its cache; a second store on its file."""
+    with opened(url) as store, opened(url) as second:
+        asyncio.run(store.load(map(profile, (1, 2, 3)), [follow(2, 1, 6), follow(3, 1, 5)]))
+        app = app_of(store)
+        assert names(app) == ["name 2", "name 3"]
+        assert names(app) == ["name 2", "name 3"]
+        yield app, second
+
+
+def test_a_name_changed_through_another_store_is_on_the_next_page(shared: tuple[App, SqliteStore]) -> None:
+    app, second = shared
+    for name in ("new", "newer"):
+        asyncio.run(second.change_account(2, lambda _, name=name: profile(2, name)))  # type: ignore[misc]  # a default binds the value
+        assert names(app) == [name, "name 3"]
+
+
+def test_a_name_changed_by_another_process_is_on_the_next_page(shared: tuple[App, SqliteStore], url: str) -> None:
+    app, _ = shared
+    subprocess.run([sys.executable, "-c", WRITING, url, "from afar"], check=True)
+    assert names(app) == ["from afar", "name 3"]
+
+
+def test_a_load_of_thousands_of_accounts_is_on_the_next_page(shared: tuple[App, SqliteStore]) -> None:
+    app, second = shared
+    many = [profile(mid, f"new {mid}") for mid in range(1, 5001)]
+    asyncio.run(second.load(many, [follow(mid, 1, 7) for mid in range(4, 5000)]))
+    assert names(app)[:2] == ["new 4999", "new 4998"]
+    assert names(app, 1) == [f"new {mid}" for mid in range(4999, 4949, -1)]
+    asyncio.run(second.load([profile(4999, "again")], []))
+    assert names(app)[:2] == ["again", "new 4998"]
+
+
+def test_an_account_deleted_through_another_store_is_gone_from_the_next_page(shared: tuple[App, SqliteStore]) -> None:
+    app, second = shared
+    asyncio.run(second.delete_account(3, 5))
+    assert names(app) == ["name 2"]
+    asyncio.run(second.load([profile(4)], [follow(1, 2, 9), follow(4, 1, 9)]))
+    assert names(app, 2) == ["name 1"]
+    assert names(app) == ["name 4", "name 2"]
+    asyncio.run(second.delete_account(1, 6))
+    assert names(app) == []
+    followings = asyncio.run(get(app, "/x/relation/followings", "vmid=4"))["data"]
+    assert [(item["mid"], item["uname"]) for item in followings["list"]] == [(1, "账号已注销")]
+
+
+def test_a_relation_and_its_counter_are_on_the_next_page(shared: tuple[App, SqliteStore]) -> None:
+    app, second = shared
+    asyncio.run(second.load([profile(4)], [follow(4, 1, 9)]))
+    data = asyncio.run(get(app, "/x/relation/followers", "vmid=1"))["data"]
+    assert ([item["mid"] for item in data["list"]], data["total"]) == ([4, 2, 3], 3)
+
+
+@pytest.mark.parametrize("writes", [1, 4, 5, 6, 7, 20])
+def test_whoever_was_away_while_changes_were_forgotten_forgets_all_it_kept(
+    shared: tuple[App, SqliteStore], monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    app, second = shared
+    monkeypatch.setattr(changes, "_CHANGES_KEPT", 5)
+    asyncio.run(second.change_account(2, lambda _: profile(2, "new")))
+    for number in range(writes - 1):
+        asyncio.run(second.change_account(3, lambda _, number=number: profile(3, f"write {number}")))  # type: ignore[misc]  # a default binds the value
+    assert names(app) == ["new", "name 3" if writes == 1 else f"write {writes - 2}"]
+
+
+def test_changes_are_forgotten_beyond_what_is_kept(url: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "_CHANGES_KEPT", 5)
+    with opened(url) as store:
+        for mid in range(1, 21):
+            asyncio.run(store.load([profile(mid)], []))
+        newest, mids = asyncio.run(store.changed_accounts(0))
+        assert mids is None
+        assert asyncio.run(store.changed_accounts(newest - 5)) == (newest, [16, 17, 18, 19, 20])
+        assert asyncio.run(store.changed_accounts(newest - 6)) == (newest, None)

@@ -1,0 +1,102 @@
+"""What every store says has changed: each account that was written is named, or all of them are."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from every_engine import ENGINES, Run, empty_store
+from store_oracle import follow, profile, token
+from stores import Stores
+
+from upspace.model import Window
+from upspace.store.interface import Store, UnknownAccountsError
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+@pytest.fixture(params=ENGINES)
+def store(request: pytest.FixtureRequest, run: Run, stores: Stores) -> Iterator[Store]:
+    with empty_store(request.param, run, stores) as store:
+        yield store
+
+
+def test_the_accounts_that_were_written_are_named_from_the_change_on_that_is_known(store: Store, run: Run) -> None:
+    run(store.load(map(profile, (1, 2, 3)), []))
+    first, mids = run(store.changed_accounts(0))
+    assert sorted(mids or ()) == [1, 2, 3]
+    assert run(store.changed_accounts(first)) == (first, ())
+    run(store.change_account(2, lambda _: profile(2, "new")))
+    second, mids = run(store.changed_accounts(first))
+    assert second > first
+    assert list(mids or ()) == [2]
+    run(store.delete_account(3, 5))
+    third, mids = run(store.changed_accounts(second))
+    assert list(mids or ()) == [3]
+    assert sorted(set(run(store.changed_accounts(first))[1] or ())) == [2, 3]
+    assert run(store.changed_accounts(third)) == (third, ())
+
+
+def test_the_newest_change_comes_with_all_that_is_shown_together_with_accounts(store: Store, run: Run) -> None:
+    def numbers() -> set[int]:
+        window = Window(0, 9)
+        figures = run(store.figures(1))
+        assert figures is not None
+        pages = [run(store.followers(1, window)), run(store.followings(1, window)), run(store.followers(404, window))]
+        return {run(store.newest_change()), figures.newest_change, *(page.newest_change for page in pages)}
+
+    run(store.load(map(profile, (1, 2)), [follow(1, 2)]))
+    seen, _ = run(store.changed_accounts(0))
+    assert numbers() == {seen}
+    for write in (
+        lambda: store.load([profile(3)], []),
+        lambda: store.change_account(2, lambda _: profile(2, "new")),
+        lambda: store.delete_account(3, 5),
+        lambda: store.load(map(profile, range(10, 2000)), []),
+    ):
+        run(write())
+        (newest,) = numbers()
+        assert newest > seen
+        seen = newest
+    assert run(store.changed_accounts(seen)) == (seen, ())
+
+
+def test_relations_tokens_and_refusals_write_no_account(store: Store, run: Run) -> None:
+    run(store.load(map(profile, (1, 2)), []))
+    newest, _ = run(store.changed_accounts(0))
+    run(store.load([], [follow(1, 2)], {"mark": "1"}))
+    run(store.put_token(token("a", 1)))
+    run(store.delete_account(404, 5))
+    with pytest.raises(UnknownAccountsError):
+        run(store.load([profile(1)], [follow(1, 404)]))
+    assert run(store.changed_accounts(newest)) == (newest, ())
+    assert run(store.newest_change()) == newest
+
+
+def test_a_load_of_very_many_accounts_says_that_all_have_changed(store: Store, run: Run) -> None:
+    run(store.load([profile(1)], []))
+    seen, _ = run(store.changed_accounts(0))
+    run(store.load(map(profile, range(2, 5002)), []))
+    newest, mids = run(store.changed_accounts(seen))
+    assert mids is None
+    assert run(store.changed_accounts(newest)) == (newest, ())
+    run(store.load([profile(3)], []))
+    assert list(run(store.changed_accounts(newest))[1] or ()) == [3]
+    assert run(store.changed_accounts(0))[1] is None
+    assert len(run(store.accounts(range(1, 6000)))) == 5001
+
+
+def test_many_small_changes_are_named_or_all_but_never_left_out(store: Store, run: Run) -> None:
+    for start in range(1, 1501, 300):
+        run(store.load(map(profile, range(start, start + 300)), []))
+    seen, named = 0, set[int]()
+    while True:
+        newest, mids = run(store.changed_accounts(seen))
+        if newest == seen:
+            break
+        named |= set(range(1, 1501) if mids is None else mids)
+        seen = newest
+    assert named == set(range(1, 1501))
