@@ -239,31 +239,68 @@ def test_a_database_has_no_more_connections_than_it_may(postgres_url: str) -> No
     asyncio.run(scenario())
 
 
-def test_a_query_that_is_given_up_leaves_a_connection_that_works(postgres_url: str) -> None:
+def test_a_query_that_is_given_up_ends_its_connection_and_the_next_one_works(postgres_url: str) -> None:
     async def scenario() -> None:
         database = await Database.connect(postgres_url, connections=1, timeout_s=DEADLINE_S)
         try:
-            pid = (await database.fetch("select pg_backend_pid()"))[0][0]
             asking = asyncio.create_task(database.fetch("select pg_sleep(600)"))
-            await until_it_runs(database.url, pid)
+            await asyncio.sleep(0)
             asking.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asking
-            assert (await database.fetch("select pg_backend_pid()"))[0][0] == pid
+            assert await database.fetch("select 1")
         finally:
             await database.close()
 
     asyncio.run(scenario())
 
 
-async def until_it_runs(url: str, pid: int) -> None:
-    """Wait until the connection is in a query that takes long."""
-    watcher = await asyncpg.connect(url)
-    try:
-        while "pg_sleep" not in await watcher.fetchval("select query from pg_stat_activity where pid = $1", pid):
-            pass
-    finally:
-        await watcher.close()
+@pytest.mark.parametrize("given_up", ["write", "write_long", "snapshot"])
+@pytest.mark.parametrize("after", range(12))
+def test_a_transaction_that_is_given_up_takes_no_later_one_with_it(
+    postgres_url: str, given_up: str, after: int
+) -> None:
+    """However far it has come: what is acknowledged afterwards is stored."""
+
+    async def note(db: Connection) -> None:
+        await db.execute("insert into mark values ('noted', '')")
+
+    async def scenario() -> None:
+        database = await Database.connect(postgres_url, connections=1, timeout_s=DEADLINE_S)
+
+        async def use() -> None:
+            if given_up == "snapshot":
+                async with database.snapshot() as db:
+                    await db.fetch("select 1")
+            else:
+                await getattr(database, given_up)(lambda db: db.fetch("select 1"))
+
+        try:
+            using = asyncio.create_task(use())
+            for _ in range(after):
+                await asyncio.sleep(0)
+            using.cancel()
+            await asyncio.gather(using, return_exceptions=True)
+            await database.write(note)
+        finally:
+            await database.close()
+        other = await Database.connect(postgres_url, connections=1, timeout_s=DEADLINE_S)
+        try:
+            assert len(await other.fetch("select from mark where name = 'noted'")) == 1
+        finally:
+            await other.close()
+
+    asyncio.run(scenario())
+
+
+@played
+async def test_one_that_is_opened_while_all_are_ended_is_not_lent(lines: Lines) -> None:
+    opening = asyncio.create_task(lines.lend())
+    await asyncio.sleep(0)
+    lines.lender.terminate()
+    with pytest.raises(asyncpg.InterfaceError, match="closed"):
+        await opening
+    assert lines.open == 0
 
 
 def test_who_finds_no_connection_in_time_is_told_so(postgres_url: str) -> None:

@@ -97,6 +97,9 @@ class Database:
                 await self._connections.close()
         except FAULTS:
             self._connections.terminate()
+        except BaseException:
+            self._connections.terminate()
+            raise
 
     async def fetch(self, query: str, *values: Any) -> list[Record]:
         """The rows of a read. It is asked once more if the connection is lost meanwhile: that changes nothing."""
@@ -126,7 +129,7 @@ class Database:
         """
 
         async def in_transaction(connection: Connection) -> T:
-            async with connection.transaction():
+            async with _transaction(connection):
                 if times != 1:
                     await connection.execute(_within(times * self.timeout_s))
                 return await work(connection)
@@ -143,7 +146,7 @@ class Database:
         async with (
             self._place_to_write(),
             self._connections.one(self.timeout_s) as connection,
-            connection.transaction(),
+            _transaction(connection),
         ):
             await connection.execute(_within(0))
             return await work(connection)
@@ -154,7 +157,7 @@ class Database:
         try:
             async with (
                 self._connections.one(self.timeout_s) as connection,
-                connection.transaction(isolation="repeatable_read", readonly=True),
+                _transaction(connection, isolation="repeatable_read", readonly=True),
             ):
                 await connection.execute(_within(0))
                 yield connection
@@ -185,9 +188,32 @@ class Database:
             if loop.time() >= until:
                 raise TimeoutError from error
             raise
+        except asyncio.CancelledError:
+            connection.terminate()
+            raise
         finally:
             timer.cancel()
             self._connections.give_back(connection)
+
+
+@asynccontextmanager
+async def _transaction(connection: Connection, **options: Any) -> AsyncIterator[None]:
+    """A transaction, committed at the end of the context. The connection is ended unless it has surely begun.
+
+    asyncpg would take the next one for a part of it, and commit nothing.
+    """
+    transaction = connection.transaction(**options)
+    try:
+        await transaction.start()
+    except BaseException:
+        connection.terminate()
+        raise
+    try:
+        yield
+    except BaseException:
+        await transaction.rollback()
+        raise
+    await transaction.commit()
 
 
 @contextmanager
@@ -266,19 +292,20 @@ def _within(bound_s: float) -> str:
 
 
 async def _connect(url: str, timeout_s: float) -> Connection:
-    """A new connection. Raises what asyncpg does."""
-    connection = await asyncpg.connect(
-        url,
-        timeout=timeout_s,
-        max_cached_statement_lifetime=_PLANNED_FOR_S,
-        server_settings=_session(timeout_s),
-    )
-    try:
-        await _plan_once(connection)
-    except BaseException:
-        connection.terminate()
-        raise
-    return connection
+    """A new connection, within the time. Raises what asyncpg does."""
+    async with asyncio.timeout(timeout_s):
+        connection = await asyncpg.connect(
+            url,
+            timeout=timeout_s,
+            max_cached_statement_lifetime=_PLANNED_FOR_S,
+            server_settings=_session(timeout_s),
+        )
+        try:
+            await _plan_once(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
 
 
 async def _plan_once(connection: Connection) -> None:

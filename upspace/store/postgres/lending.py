@@ -35,6 +35,9 @@ class Connections:
         connection = await self.lend(timeout_s)
         try:
             yield connection
+        except asyncio.CancelledError:
+            connection.terminate()
+            raise
         finally:
             self.give_back(connection)
 
@@ -54,6 +57,9 @@ class Connections:
             connection = self._take_idle()
             if connection is None:
                 connection = await self._connect()
+                if self._closed:
+                    connection.terminate()
+                    self._check_open()
         except BaseException:
             self._places.release()
             raise
@@ -61,7 +67,11 @@ class Connections:
         return connection
 
     def give_back(self, connection: Connection) -> None:
-        """Take a connection back. It is kept if nothing is left of what it was used for."""
+        """Take a connection back. It is kept if nothing is left of what it was used for.
+
+        Who was cancelled ends it before: the server may still be at work, and asyncpg does not know whether a
+        transaction that was about to begin has begun.
+        """
         self._lent.discard(connection)
         if connection.is_closed() or connection in self._unwanted or connection.is_in_transaction():
             self._unwanted.discard(connection)

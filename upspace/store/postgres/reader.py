@@ -193,6 +193,9 @@ class Reader:
         except BaseException:
             newest.cancel()
             raise
+        if row is None:
+            newest.cancel()
+            return row, 0
         return row, (await newest)[None]
 
     async def _row(self, name: str, *values: int) -> Record:

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import Any, Self
 
 from upspace.store.interface import StoreError, StoreMissingError, StoreUnavailableError
-from upspace.store.postgres.connection import Database, Record
+from upspace.store.postgres.connection import Database, Record, connecting
 from upspace.store.postgres.gather import Gathered
 from upspace.store.urls import without_password
 
@@ -103,7 +103,8 @@ class Replica:
         return True
 
     async def _check(self) -> None:
-        row = await self._database.row("select pg_is_in_recovery()")
+        with connecting(self._database.url):
+            row = await self._database.row("select pg_is_in_recovery()")
         if row is None or not row[0]:
             raise _NoReplicaError(
                 f"{without_password(self._database.url)} is not a replica: it takes writes of its own"
