@@ -44,7 +44,7 @@ python benchmarks/read_endpoints.py
 python benchmarks/growth.py
 python benchmarks/bulk_load.py --store sqlite
 python benchmarks/bulk_load.py --store postgres --accounts 1000000 --follows 4740000
-python benchmarks/workload.py w1 --store sqlite    # w1 to w6, postgres, --loop open --rate 2000
+python benchmarks/workload.py w1 --store sqlite    # or w2, w4, w5, w6; postgres; --loop open --rate 2000
 python benchmarks/report.py
 ```
 

@@ -15,6 +15,7 @@ from upspace.data.columns import RELATION_COLUMNS, USER_COLUMNS, Column
 from upspace.server.settings import all_settings
 from upspace.wire.endpoints import ENDPOINTS
 from upspace.wire.errors import TABLE
+from upspace.wire.record import AccountRecord
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -103,3 +104,11 @@ def test_documents_that_are_linked_exist() -> None:
 def test_the_columns_of_files_are_listed_as_they_are(columns: tuple[Column, ...]) -> None:
     table = "| column | what |\n|---|---|\n" + "".join(f"| `{of.name}` | {of.meaning} |\n" for of in columns)
     assert table in (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("field", AccountRecord.__struct_fields__)
+def test_each_field_of_an_account_is_listed(field: str) -> None:
+    listed = (
+        (ROOT / "docs" / "admin.md").read_text(encoding="utf-8").partition("## Accounts")[2].partition("| request |")[0]
+    )
+    assert f"`{field}`" in listed

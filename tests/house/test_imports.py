@@ -54,7 +54,6 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "upspace.store.make_store",
         "upspace.store.fill_store",
         "upspace.store.read_store",
-        "upspace.client",
     ),
     "web": ("upspace.web", "upspace.wire", "upspace.server"),
     "testing": ("upspace",),

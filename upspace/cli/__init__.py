@@ -44,8 +44,8 @@ class _LateGroup(click.Group):
 def cli() -> None:
     """A self-hosted user, relation and statistics service that speaks the Bilibili user API.
 
-    Try `upspace demo` for a ready community. Every option can also be set by an environment variable
-    UPSPACE_NAME, for example UPSPACE_STORE; a flag wins over a variable.
+    Try `upspace demo` for a ready community. Every option of `serve` and `demo`, and --store everywhere, can also
+    be set by an environment variable UPSPACE_NAME, for example UPSPACE_STORE; a flag wins over a variable.
     """
 
 

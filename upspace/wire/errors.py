@@ -62,7 +62,7 @@ class IllegalAccessError(ContractError, code=-401, message="非法访问"):
 
 
 class ForbiddenError(ContractError, code=-403, message="访问权限不足"):
-    """Fault injection, and the admin interface without its token (HTTP 403)."""
+    """Fault injection; the admin interface without its token, the control interface from elsewhere (HTTP 403)."""
 
 
 class NotFoundError(ContractError, code=-404, message="啥都木有"):
