@@ -1,10 +1,13 @@
 """What the command says of itself, and that every setting is a flag and a variable."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
 import pytest
-from conftest import Ran, run_process
+from conftest import DEADLINE_S, Ran, command_line, environment, run_process
 
 from upspace import __version__
 from upspace.cli import cli
@@ -135,3 +138,18 @@ def test_the_variable_of_the_store_is_read_by_commands_that_serve_nothing(file_u
     assert (
         run_process("account", "show", "1", env={"UPSPACE_STORE": file_url}).err == "upspace: there is no account 1\n"
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", [("--version",), ("checksum",)], ids=" ".join)
+def test_what_cannot_be_printed_is_one_line(file_url: str, arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            command_line(*arguments),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment({"UPSPACE_STORE": file_url}),
+            timeout=DEADLINE_S,
+            check=False,
+        )
+    assert (ran.returncode, ran.stderr) == (1, b"upspace: standard output: No space left on device\n")

@@ -294,8 +294,11 @@ main()
 """
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 @pytest.mark.parametrize("stage", ["reading", "sorting relations", "writing relation"])
-def test_the_first_interruption_ends_an_import_and_leaves_nothing(new: str, tmp_path: Path, stage: str) -> None:
+def test_the_first_interruption_ends_an_import_and_leaves_nothing(
+    new: str, tmp_path: Path, stage: str, number: signal.Signals
+) -> None:
     path = edges(tmp_path / "e.txt", 500, 3_000)
     pipe = subprocess.PIPE
     with subprocess.Popen(
@@ -307,7 +310,7 @@ def test_the_first_interruption_ends_an_import_and_leaves_nothing(new: str, tmp_
     ) as process:
         assert process.stdout is not None
         assert read_line(process.stdout) == "held\n"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, err = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 130, err
     assert err.decode().strip() == "upspace: interrupted"

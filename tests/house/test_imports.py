@@ -54,6 +54,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "upspace.store.make_store",
         "upspace.store.fill_store",
         "upspace.store.read_store",
+        "upspace.store.store_files",
     ),
     "web": ("upspace.web", "upspace.wire", "upspace.server"),
     "testing": ("upspace",),

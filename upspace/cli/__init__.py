@@ -1,7 +1,9 @@
 """The one command, `upspace`: parses arguments; each command calls one function elsewhere."""
 
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from keyword import iskeyword
 from typing import Any
@@ -67,3 +69,9 @@ def run_cli(command: Callable[..., Any]) -> None:
     except click.Abort:
         click.echo("upspace: interrupted", err=True)
         sys.exit(130)
+    except OSError as error:
+        click.echo(f"upspace: {error.filename or 'standard output'}: {error.strerror or error}", err=True)
+        # What could not be written would be tried again at the end.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -38,16 +38,20 @@ def with_store(work: Callable[[Store], Awaitable[T]], url: str) -> T:
 
 
 def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
-    """Run `work` in an event loop; Ctrl-C ends it wherever it is, also where it computes for long without waiting."""
+    """Run `work` in an event loop; Ctrl-C ends it wherever it is, also where it computes for long without waiting.
+
+    So does SIGTERM, by which others stop a command: nothing unfinished is left behind.
+    """
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         return asyncio.run(work)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def store_option(command: Command) -> Command:

@@ -27,10 +27,11 @@ def export(store: str, users: Path | None, relations: Path | None, file_format: 
     """Write accounts and relations to CSV, JSON Lines or Parquet files, packed as their names end.
 
     Both files show the store as it is at the start, while others go on writing to it. `upspace import` makes an equal
-    community of them; tokens are not written. An edge list has open follows alone. A file that is there already is
-    replaced when the new one is complete.
+    community of them; tokens are not written. An edge list has open follows alone. Files that are there already are
+    replaced when the new ones are complete. /dev/stdout or a pipe will do, but for Parquet.
     """
     from upspace.data.exporting.run import export_files
+    from upspace.data.outputs import is_stream
 
     if users is None and relations is None:
         raise click.UsageError("what is to be exported? Say it with --users FILE or --relations FILE")
@@ -40,7 +41,9 @@ def export(store: str, users: Path | None, relations: Path | None, file_format: 
     except (FormatError, StoreError) as error:
         raise click.ClickException(str(error)) from error
     parts = zip(("users", "relations"), (users, relations), done, strict=True)
-    click.echo(", ".join(f"{count:,} {what} are in {path}" for what, path, count in parts if path is not None))
+    said = ", ".join(f"{count:,} {what} are in {path}" for what, path, count in parts if path is not None)
+    # Rows may go to standard output.
+    click.echo(said, err=any(path is not None and is_stream(path) for path in (users, relations)))
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import TypeVar
 
 from upspace.store.interface import Store, StoreMissingError, StoreUnavailableError
@@ -16,6 +17,7 @@ __all__ = [
     "move_store",
     "open_store",
     "read_store",
+    "store_files",
     "sum_up_store",
     "tidy_store",
 ]
@@ -150,6 +152,14 @@ def tidy_store(url: str) -> None:
         from upspace.store.sqlite.connection import fold_log
 
         fold_log(url)
+
+
+def store_files(url: str) -> tuple[Path, ...]:
+    """The files of a store, those that come and go among them; none where a server keeps them."""
+    if not url.startswith("sqlite:///"):
+        return ()
+    path = url.removeprefix("sqlite:///")
+    return tuple(Path(path + end) for end in ("", "-wal", "-shm", "-journal"))
 
 
 def _no_engine(url: str) -> StoreUnavailableError:

@@ -13,6 +13,7 @@ import zstandard
 
 from upspace.data.columns import Column, Form
 from upspace.data.formats import Format, FormatError, Packing, packing_of
+from upspace.data.outputs import in_place_of
 from upspace.data.spool import literal, spooled, write_spool
 from upspace.store.tables import Row, converted_at
 from upspace.wire.codes import ATTRIBUTES_OF_FOLLOWS
@@ -35,22 +36,20 @@ def sheet(path: Path, file_format: Format, columns: Sequence[Column], memory_mb:
 
     Raises FormatError if it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        if file_format is Format.PARQUET:
-            with _parquet(partial, columns, memory_mb) as write:
-                yield write
-        else:
-            with _packed(partial, packing_of(path)) as file:
-                yield _text(file, path, file_format, columns)
-        partial.replace(path)
+        with in_place_of(path) as place:
+            if file_format is Format.PARQUET:
+                if place == path:
+                    raise FormatError(f"{path} is not a regular file, which Parquet needs")
+                with _parquet(place, columns, memory_mb) as write:
+                    yield write
+            else:
+                with _packed(place, packing_of(path)) as file:
+                    yield _text(file, path, file_format, columns)
     except OSError as error:
         raise FormatError(f"{path}: {error.strerror or error}") from error
     except duckdb.Error as error:
         raise FormatError(f"{path}: {str(error).splitlines()[0]}") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def _packed(path: Path, packing: Packing) -> IO[bytes]:

@@ -1,9 +1,8 @@
 """From files to a store: reading, resolving, writing."""
 
-import csv
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +14,8 @@ from upspace.data.importing.json_lines import read_json_lines
 from upspace.data.importing.mapping import Names
 from upspace.data.importing.merging import learn_accounts, learn_groups, merge
 from upspace.data.importing.parquet import read_parquet
-from upspace.data.importing.staging import MEMORY_MIN_MB, RELATIONS, USERS, Kind, Reject, Staging, staging
+from upspace.data.importing.rejects import check_rejects, rejects_written
+from upspace.data.importing.staging import MEMORY_MIN_MB, RELATIONS, USERS, Kind, Staging, staging
 from upspace.data.importing.text_tables import read_csv, read_edges
 from upspace.store import fill_store, make_store, open_store, read_store
 from upspace.store.interface import Store
@@ -92,10 +92,11 @@ async def import_files(url: str, files: Files, options: Options, progress: Progr
         raise FormatError(f"{options.memory_mb} MB of memory are too few: {MEMORY_MIN_MB} are needed")
     reading = [(USERS, path) for path in files.users] + [(RELATIONS, path) for path in files.relations]
     formats = [_format(files, kind, path) for kind, path in reading]
+    check_rejects(options.rejects, url)
     await make_store(url)
     with (
         staging(options.temporary_folder, options.memory_mb, create_accounts=options.create_accounts) as area,
-        _rejects_written(area, options.rejects),
+        rejects_written(area, options.rejects),
     ):
         for (kind, path), found in zip(reading, formats, strict=True):
             unused = _read(area, kind, path, found, files.names, progress)
@@ -194,27 +195,3 @@ async def _resolve(area: Staging, store: Store | None, options: Options, watch: 
 def _check_strict(area: Staging, options: Options) -> None:
     if options.strict and (reject := next(area.rejects(), None)) is not None:
         raise StrictError(f"{reject.file}, line {reject.line}: {reject.reason}")
-
-
-@contextmanager
-def _rejects_written(area: Staging, path: Path) -> Iterator[None]:
-    """In the end, well or not, the file has the rows that were rejected, and is not there without any.
-
-    Raises OSError if it cannot be written, before anything is done.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        try:
-            yield
-        finally:
-            try:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(Reject._fields)
-                writer.writerows(area.rejects())
-                file.flush()
-                if area.count("reject"):
-                    partial.replace(path)
-                else:
-                    path.unlink(missing_ok=True)
-            finally:
-                partial.unlink(missing_ok=True)
