@@ -1,9 +1,9 @@
-"""upspace over PostgreSQL as it would be if requests shared no queries: each sends its own.
+"""upspace over PostgreSQL as it would be if requests shared no queries: each sends its own. Nothing else differs.
 
     python benchmarks/single_queries.py --port 8080 --store postgresql://user@host/database --connections 8
 
 One worker with the options of `upspace serve`; as many queries are under way at once as there are connections. It is
-what gathered lookups are measured against. Nothing else differs.
+what gathered lookups are measured against.
 """
 
 import argparse

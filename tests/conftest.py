@@ -1,5 +1,6 @@
 """The command as a process and in process, and servers over the accounts of tests/server/people.py."""
 
+import asyncio
 import io
 import os
 import re
@@ -15,10 +16,12 @@ from typing import IO, NamedTuple
 
 import httpx
 import pytest
+from every_engine import EVERY_ENGINE, Run, empty_store
 from postgres_server import PostgresServer, running_server
 from stores import ENGINES, Stores
 
 from upspace.client.http import tls_context
+from upspace.store.interface import Store
 
 # What takes longer than this hangs.
 DEADLINE_S = 60
@@ -207,6 +210,34 @@ def store_url(stores: Stores, engine: str) -> Iterator[str]:
     url = stores.new(engine)
     yield url
     stores.drop(url)
+
+
+@pytest.fixture
+def new(stores: Stores) -> Iterator[Callable[[str], str]]:
+    """Makes empty stores, each on the engine that is named."""
+    made: list[str] = []
+
+    def make(engine: str) -> str:
+        made.append(stores.new(engine))
+        return made[-1]
+
+    yield make
+    for url in made:
+        stores.drop(url)
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    """Runs coroutines in the one loop of a test."""
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+@pytest.fixture(params=EVERY_ENGINE)
+def store(request: pytest.FixtureRequest, run: Run, stores: Stores) -> Iterator[Store]:
+    """A store that is open and empty, in each way that an engine can keep one."""
+    with empty_store(request.param, run, stores) as store:
+        yield store
 
 
 @pytest.fixture

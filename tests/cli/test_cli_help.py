@@ -152,4 +152,4 @@ def test_what_cannot_be_printed_is_one_line(file_url: str, arguments: tuple[str,
             timeout=DEADLINE_S,
             check=False,
         )
-    assert (ran.returncode, ran.stderr) == (1, b"upspace: standard output: No space left on device\n")
+    assert (ran.returncode, ran.stderr) == (1, b"upspace: No space left on device\n")

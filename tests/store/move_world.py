@@ -1,10 +1,9 @@
-"""Moves of a store into another, and the empty stores that they need."""
+"""Moves of a store into another."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
-from stores import ENGINES, Stores, within
+from stores import ENGINES, within
 
 from upspace.store import move_store
 from upspace.store.moving import Moved
@@ -21,22 +20,6 @@ def unwatched(what: str, done: int, total: int) -> None:
 
 def move(source: str, target: str, watch: Callable[[str, int, int], None] = unwatched) -> list[Moved]:
     return within(move_store(source, target, watch))
-
-
-@contextmanager
-def new_stores(stores: Stores) -> Iterator[Callable[[str], str]]:
-    """Makes empty stores of an engine, which are gone at the end."""
-    made: list[str] = []
-
-    def make(engine: str) -> str:
-        made.append(stores.new(engine))
-        return made[-1]
-
-    try:
-        yield make
-    finally:
-        for url in made:
-            stores.drop(url)
 
 
 def move_few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

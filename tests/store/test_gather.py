@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loop_turns import turns
 
 from upspace.store.interface import StoreUnavailableError
 from upspace.store.postgres import gather
@@ -36,12 +37,6 @@ class Lookups:
     @property
     def under_way(self) -> int:
         return sum(not answer.done() for answer in self._answers)
-
-
-async def turns() -> None:
-    """Let everything happen that needs nothing from outside."""
-    for _ in range(5):
-        await asyncio.sleep(0)
 
 
 def asking(coroutine: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":

@@ -9,6 +9,7 @@ import pytest
 from conftest import DEADLINE_S
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loop_turns import turns
 
 from upspace.store.interface import StoreTimeoutError, StoreUnavailableError
 from upspace.store.postgres.connection import Database
@@ -61,12 +62,6 @@ class Lines:
     @property
     def open(self) -> int:
         return sum(not line.closed for line in self.opened)
-
-
-async def turns() -> None:
-    """Let everything happen that needs nothing from outside."""
-    for _ in range(5):
-        await asyncio.sleep(0)
 
 
 Body = Callable[[Lines], Coroutine[Any, Any, None]]

@@ -1,24 +1,18 @@
 """A community that is moved into another store is the same there, on whatever engine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from move_world import MODULES, TARGETS, move, move_few_at_once, new_stores, unwatched
+from move_world import MODULES, TARGETS, move, move_few_at_once, unwatched
 from moved import BIGGEST, EXTREME, NOTHING, answers, called, dump, fill, small_community
 from postgres_server import PostgresServer
 from raw_rows import execute, query
-from stores import ENGINES, Stores, within
+from stores import ENGINES, within
 
 from upspace.store import move_store, open_store
 from upspace.store.tables import TABLES
-
-
-@pytest.fixture
-def new(stores: Stores) -> Iterator[Callable[[str], str]]:
-    with new_stores(stores) as make:
-        yield make
 
 
 @pytest.fixture

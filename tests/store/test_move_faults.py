@@ -1,15 +1,15 @@
 """A move that is refused, breaks, or does not arrive as it was leaves nothing behind."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from move_world import TARGETS, move, move_few_at_once, new_stores
+from move_world import TARGETS, move, move_few_at_once
 from moved import BIGGEST, NOTHING, dump, fill
 from postgres_server import PostgresServer
 from raw_rows import execute
-from stores import ENGINES, Stores, within
+from stores import ENGINES, within
 
 from upspace.store import move_store
 from upspace.store.interface import StoreError, StoreMissingError, StoreUnavailableError
@@ -17,12 +17,6 @@ from upspace.store.interface import StoreError, StoreMissingError, StoreUnavaila
 
 class BrokenError(Exception):
     """What a test breaks a move with."""
-
-
-@pytest.fixture
-def new(stores: Stores) -> Iterator[Callable[[str], str]]:
-    with new_stores(stores) as make:
-        yield make
 
 
 @pytest.fixture

@@ -1,26 +1,20 @@
 """A move from a source that is in use, and into a target that somebody wants to use."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from move_world import MODULES, move, move_few_at_once, new_stores
+from move_world import MODULES, move, move_few_at_once
 from moved import called, dump, fill
 from store_oracle import FOLLOWING, profile
-from stores import ENGINES, Stores, findings
+from stores import ENGINES, findings
 
 from upspace.model import Change, Pair, Relation, Token
 from upspace.store import open_store
 from upspace.store.interface import StoreTimeoutError
 from upspace.store.postgres import moving as postgres_engine
 from upspace.store.tables import Row, Table
-
-
-@pytest.fixture
-def new(stores: Stores) -> Iterator[Callable[[str], str]]:
-    with new_stores(stores) as make:
-        yield make
 
 
 @pytest.fixture

@@ -1,23 +1,16 @@
 """The tables of a move are those of every engine, and what an engine cannot hold in them is named."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from move_world import TARGETS, move, new_stores
+from move_world import TARGETS, move
 from moved import NOTHING, dump, fill, small_community
 from raw_rows import execute, query
-from stores import ENGINES, Stores
+from stores import ENGINES
 
 from upspace.store.interface import StoreError, StoreUnavailableError
 from upspace.store.tables import TABLES, Column, Kind
-
-
-@pytest.fixture
-def new(stores: Stores) -> Iterator[Callable[[str], str]]:
-    with new_stores(stores) as make:
-        yield make
-
 
 KINDS = {
     "sqlite": {

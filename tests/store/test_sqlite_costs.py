@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlite_files import migrated, opened
+from sqlite_files import opened
 from statements import statements_seen
 from store_app import app_of, get
 from store_oracle import SPECIAL, follow, profile
@@ -18,15 +17,9 @@ from upspace.store.sqlite.store import SqliteStore
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    """A store that holds nothing."""
-    return migrated(tmp_path / "store.db")
-
-
-@pytest.fixture
-def popular(url: str) -> Iterator[SqliteStore]:
+def popular(file_url: str) -> Iterator[SqliteStore]:
     """Account 1 has 60 followers, follows them, and is followed by the viewers 1, 2 and 100."""
-    with opened(url) as store:
+    with opened(file_url) as store:
         others = range(2, 62)
         rows = [follow(mid, 1, 100 + mid) for mid in others] + [follow(1, mid, 200 + mid, SPECIAL) for mid in others]
         rows += [follow(100, mid, 5) for mid in range(2, 40)]

@@ -2,11 +2,10 @@
 
 import asyncio
 import re
-from pathlib import Path
 
 import pytest
 from every_read import use_every_read
-from sqlite_files import migrated, opened
+from sqlite_files import opened
 from store_oracle import profile
 
 from upspace.store.queries import read_queries
@@ -14,12 +13,6 @@ from upspace.store.sqlite import relations
 from upspace.store.sqlite.store import SqliteStore
 
 QUERIES = read_queries("upspace.store.sqlite")
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    """A store that holds nothing."""
-    return migrated(tmp_path / "store.db")
 
 
 # Special accounts first is an order that no index has; what is searched for and what is counted is gathered first.
@@ -33,8 +26,8 @@ SORTED_APART = (
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_each_query_finds_its_rows_through_an_index(name: str, url: str) -> None:
-    with opened(url) as store:
+def test_each_query_finds_its_rows_through_an_index(name: str, file_url: str) -> None:
+    with opened(file_url) as store:
         db = store._reader
         named = dict.fromkeys(re.findall(r":(\w+)", QUERIES[name]))
         bindings = named or (None,) * QUERIES[name].count("?")
@@ -48,8 +41,8 @@ def test_each_query_finds_its_rows_through_an_index(name: str, url: str) -> None
     assert len(sorted_apart) == (name in SORTED_APART)
 
 
-def test_a_query_without_an_index_would_be_noticed(url: str) -> None:
-    with opened(url) as store:
+def test_a_query_without_an_index_would_be_noticed(file_url: str) -> None:
+    with opened(file_url) as store:
         (row,) = store._reader.execute("explain query plan select * from account where name = ?", ("n",))
     assert row[3].split()[:2] == ["SCAN", "account"]
 

@@ -1,11 +1,9 @@
 """Accounts in every store: as they were loaded, changed one at a time, and deleted."""
 
-import asyncio
-from collections.abc import Iterator
 from random import Random
 
 import pytest
-from every_engine import ENGINES, Run, empty_store
+from every_engine import Run
 from msgspec.structs import replace
 from store_oracle import (
     BIGGEST,
@@ -21,7 +19,6 @@ from store_oracle import (
     reported,
     seen_account,
 )
-from stores import Stores
 
 from upspace.model import (
     Account,
@@ -41,19 +38,6 @@ from upspace.model import (
     Window,
 )
 from upspace.store.interface import AccountDeletedError, Store
-
-
-@pytest.fixture
-def run() -> Iterator[Run]:
-    with asyncio.Runner() as runner:
-        yield runner.run
-
-
-@pytest.fixture(params=ENGINES)
-def store(request: pytest.FixtureRequest, run: Run, stores: Stores) -> Iterator[Store]:
-    with empty_store(request.param, run, stores) as store:
-        yield store
-
 
 EVERYTHING = Profile(
     Account(

@@ -1,27 +1,11 @@
 """What every store says has changed: each account that was written is named, or all of them are."""
 
-import asyncio
-from collections.abc import Iterator
-
 import pytest
-from every_engine import ENGINES, Run, empty_store
+from every_engine import Run
 from store_oracle import follow, profile, token
-from stores import Stores
 
 from upspace.model import Window
 from upspace.store.interface import Store, UnknownAccountsError
-
-
-@pytest.fixture
-def run() -> Iterator[Run]:
-    with asyncio.Runner() as runner:
-        yield runner.run
-
-
-@pytest.fixture(params=ENGINES)
-def store(request: pytest.FixtureRequest, run: Run, stores: Stores) -> Iterator[Store]:
-    with empty_store(request.param, run, stores) as store:
-        yield store
 
 
 def test_the_accounts_that_were_written_are_named_from_the_change_on_that_is_known(store: Store, run: Run) -> None:

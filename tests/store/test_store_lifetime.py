@@ -1,27 +1,11 @@
 """The life of every store: going back to a snapshot, and the end when it is closed."""
 
-import asyncio
-from collections.abc import Iterator
-
 import pytest
-from every_engine import ENGINES, Run, empty_store
+from every_engine import Run
 from store_oracle import follow, profile
-from stores import Stores
 
 from upspace.model import Counters
 from upspace.store.interface import Store, StoreError, StoreLastsError
-
-
-@pytest.fixture
-def run() -> Iterator[Run]:
-    with asyncio.Runner() as runner:
-        yield runner.run
-
-
-@pytest.fixture(params=ENGINES)
-def store(request: pytest.FixtureRequest, run: Run, stores: Stores) -> Iterator[Store]:
-    with empty_store(request.param, run, stores) as store:
-        yield store
 
 
 def test_a_store_in_memory_goes_back_to_what_it_was_and_one_that_lasts_refuses(store: Store, run: Run) -> None:

@@ -1,11 +1,9 @@
 """Lists and relations in every store: their order, windows and ranks are those computed from the rows."""
 
-import asyncio
-from collections.abc import Iterator
 from random import Random
 
 import pytest
-from every_engine import ENGINES, Run, empty_store
+from every_engine import Run
 from store_oracle import (
     BIGGEST,
     MUTUAL,
@@ -19,22 +17,9 @@ from store_oracle import (
     random_profile,
     random_relations,
 )
-from stores import Stores
 
 from upspace.model import Listed, Relation, Window
 from upspace.store.interface import Store
-
-
-@pytest.fixture
-def run() -> Iterator[Run]:
-    with asyncio.Runner() as runner:
-        yield runner.run
-
-
-@pytest.fixture(params=ENGINES)
-def store(request: pytest.FixtureRequest, run: Run, stores: Stores) -> Iterator[Store]:
-    with empty_store(request.param, run, stores) as store:
-        yield store
 
 
 @pytest.fixture(params=range(2))

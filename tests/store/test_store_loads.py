@@ -1,28 +1,14 @@
 """Loads into every store: what becomes of their rows, what is refused, and that nothing is loaded by half."""
 
-import asyncio
 from collections.abc import Iterator
 
 import pytest
-from every_engine import ENGINES, Run, T, empty_store
+from every_engine import Run, T
 from msgspec.structs import replace
 from store_oracle import BLACK, FOLLOWING, MUTUAL, SPECIAL, WHISPER, Oracle, assert_agrees, follow, profile, reported
-from stores import Stores
 
 from upspace.model import AccountState, Listed, Relation, Standing, Window
 from upspace.store.interface import AccountDeletedError, Store, StoreError, UnknownAccountsError
-
-
-@pytest.fixture
-def run() -> Iterator[Run]:
-    with asyncio.Runner() as runner:
-        yield runner.run
-
-
-@pytest.fixture(params=ENGINES)
-def store(request: pytest.FixtureRequest, run: Run, stores: Stores) -> Iterator[Store]:
-    with empty_store(request.param, run, stores) as store:
-        yield store
 
 
 def test_both_sides_of_a_pair_become_mutual_in_whatever_order_they_come(store: Store, run: Run) -> None:

@@ -1,27 +1,11 @@
 """Tokens in every store: whom they name and how long, how they are listed and revoked."""
 
-import asyncio
-from collections.abc import Iterator
-
 import pytest
-from every_engine import ENGINES, Run, empty_store
+from every_engine import Run
 from store_oracle import BIGGEST, profile, token
-from stores import Stores
 
 from upspace.model import AccountState, Standing, Viewer
 from upspace.store.interface import Store, UnknownAccountsError
-
-
-@pytest.fixture
-def run() -> Iterator[Run]:
-    with asyncio.Runner() as runner:
-        yield runner.run
-
-
-@pytest.fixture(params=ENGINES)
-def store(request: pytest.FixtureRequest, run: Run, stores: Stores) -> Iterator[Store]:
-    with empty_store(request.param, run, stores) as store:
-        yield store
 
 
 def test_a_token_names_its_account_until_it_expires(store: Store, run: Run) -> None:

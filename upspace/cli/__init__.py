@@ -70,8 +70,9 @@ def run_cli(command: Callable[..., Any]) -> None:
         click.echo("upspace: interrupted", err=True)
         sys.exit(130)
     except OSError as error:
-        click.echo(f"upspace: {error.filename or 'standard output'}: {error.strerror or error}", err=True)
-        # What could not be written would be tried again at the end.
+        what = f"{error.filename}: " if error.filename else ""
+        click.echo(f"upspace: {what}{error.strerror or error}", err=True)
+        # What could not be written to standard output would be tried again at the end.
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

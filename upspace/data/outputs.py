@@ -27,6 +27,12 @@ def check_no_store(paths: Collection[Path], url: str) -> None:
             raise FormatError(f"{path} is a file of the store")
 
 
+def unfinished(path: Path) -> Path:
+    """Where to write what is not complete: beside the file, and beside the one that a link leads to."""
+    target = path.resolve()
+    return target.with_name(f".{target.name}.partial")
+
+
 @contextmanager
 def in_place_of(path: Path) -> Iterator[Path]:
     """Where to write what shall be at `path` in the end: beside it, until nothing can fail any more.
@@ -36,11 +42,10 @@ def in_place_of(path: Path) -> Iterator[Path]:
     if is_stream(path):
         yield path
         return
-    target = path.resolve()
-    partial = target.with_name(f".{target.name}.partial")
+    partial = unfinished(path)
     try:
         yield partial
-        partial.replace(target)
+        partial.replace(path.resolve())
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ import zstandard
 
 from upspace.data.columns import Column, Form
 from upspace.data.formats import Format, FormatError, Packing, packing_of
-from upspace.data.outputs import in_place_of
+from upspace.data.outputs import in_place_of, is_stream
 from upspace.data.spool import literal, spooled, write_spool
 from upspace.store.tables import Row, converted_at
 from upspace.wire.codes import ATTRIBUTES_OF_FOLLOWS
@@ -36,11 +36,11 @@ def sheet(path: Path, file_format: Format, columns: Sequence[Column], memory_mb:
 
     Raises FormatError if it cannot be written.
     """
+    if file_format is Format.PARQUET and is_stream(path):
+        raise FormatError(f"{path} is not a regular file, which Parquet needs")
     try:
         with in_place_of(path) as place:
             if file_format is Format.PARQUET:
-                if place == path:
-                    raise FormatError(f"{path} is not a regular file, which Parquet needs")
                 with _parquet(place, columns, memory_mb) as write:
                     yield write
             else:

@@ -8,7 +8,7 @@ from typing import IO
 
 from upspace.data.formats import FormatError
 from upspace.data.importing.staging import Reject, Staging
-from upspace.data.outputs import check_no_store, is_stream
+from upspace.data.outputs import check_no_store, is_stream, unfinished
 
 _HEAD = (",".join(Reject._fields) + "\n").encode()
 
@@ -36,8 +36,7 @@ def rejects_written(area: Staging, path: Path) -> Iterator[None]:
                 with path.open("w", encoding="utf-8", newline="") as stream:
                     _write(stream, area)
         return
-    target = path.resolve()
-    partial = target.with_name(f".{target.name}.partial")
+    partial = unfinished(path)
     try:
         file = partial.open("w", encoding="utf-8", newline="")
     except OSError as error:
@@ -50,9 +49,9 @@ def rejects_written(area: Staging, path: Path) -> Iterator[None]:
             try:
                 _write(file, area)
                 if area.count("reject"):
-                    partial.replace(target)
+                    partial.replace(path.resolve())
                 else:
-                    target.unlink(missing_ok=True)
+                    path.resolve().unlink(missing_ok=True)
             finally:
                 partial.unlink(missing_ok=True)
 

@@ -96,10 +96,9 @@ class Database:
             async with asyncio.timeout(self.timeout_s):
                 await self._connections.close()
         except FAULTS:
+            pass
+        finally:
             self._connections.terminate()
-        except BaseException:
-            self._connections.terminate()
-            raise
 
     async def fetch(self, query: str, *values: Any) -> list[Record]:
         """The rows of a read. It is asked once more if the connection is lost meanwhile: that changes nothing."""
@@ -179,21 +178,17 @@ class Database:
         Asking a server that does not answer to stop, or to take a transaction back, could take for ever as well.
         """
         loop = asyncio.get_running_loop()
-        connection = await self._connections.lend(self.timeout_s)
-        until = loop.time() + times * self.timeout_s
-        timer = loop.call_at(until, connection.terminate)
-        try:
-            return await work(connection)
-        except FAULTS as error:
-            if loop.time() >= until:
-                raise TimeoutError from error
-            raise
-        except asyncio.CancelledError:
-            connection.terminate()
-            raise
-        finally:
-            timer.cancel()
-            self._connections.give_back(connection)
+        async with self._connections.one(self.timeout_s) as connection:
+            until = loop.time() + times * self.timeout_s
+            timer = loop.call_at(until, connection.terminate)
+            try:
+                return await work(connection)
+            except FAULTS as error:
+                if loop.time() >= until:
+                    raise TimeoutError from error
+                raise
+            finally:
+                timer.cancel()
 
 
 @asynccontextmanager

@@ -31,7 +31,11 @@ class Connections:
 
     @asynccontextmanager
     async def one(self, timeout_s: float) -> AsyncIterator[Connection]:
-        """A connection for as long as the context lasts. Raises as `lend`."""
+        """A connection for as long as the context lasts. Raises as `lend`.
+
+        If its user is cancelled it is ended: the server may still be at work, and asyncpg does not know whether a
+        transaction that was about to begin has begun.
+        """
         connection = await self.lend(timeout_s)
         try:
             yield connection
@@ -54,12 +58,10 @@ class Connections:
             await self._places.acquire()
         try:
             self._check_open()
-            connection = self._take_idle()
-            if connection is None:
-                connection = await self._connect()
-                if self._closed:
-                    connection.terminate()
-                    self._check_open()
+            connection = self._take_idle() or await self._connect()
+            if self._closed:
+                connection.terminate()
+            self._check_open()
         except BaseException:
             self._places.release()
             raise
@@ -67,11 +69,7 @@ class Connections:
         return connection
 
     def give_back(self, connection: Connection) -> None:
-        """Take a connection back. It is kept if nothing is left of what it was used for.
-
-        Who was cancelled ends it before: the server may still be at work, and asyncpg does not know whether a
-        transaction that was about to begin has begun.
-        """
+        """Take a connection back. It is kept if nothing is left of what it was used for."""
         self._lent.discard(connection)
         if connection.is_closed() or connection in self._unwanted or connection.is_in_transaction():
             self._unwanted.discard(connection)

@@ -1,4 +1,4 @@
-"""A store on each engine, for what every store must do. A further engine is one more row of ENGINES.
+"""A store on each engine, for what every store must do. A further engine is one more row of EVERY_ENGINE.
 
 UPSPACE_TEST_CITUS_URL names a database on a Citus cluster to try as well; all that a store keeps there is removed.
 """
@@ -23,20 +23,20 @@ class Run(Protocol):
 
 
 # Each makes an empty store.
-ENGINES: dict[str, Callable[[Stores], str]] = {
+EVERY_ENGINE: dict[str, Callable[[Stores], str]] = {
     "sqlite memory": lambda _: "sqlite://",
     "sqlite file": lambda stores: stores.new("sqlite"),
     "postgresql": lambda stores: stores.new("postgresql"),
     "postgresql as if distributed": lambda stores: as_if_distributed(stores.new("postgresql")),
 }
 if CITUS_URL:
-    ENGINES["citus"] = lambda _: emptied_cluster()
+    EVERY_ENGINE["citus"] = lambda _: emptied_cluster()
 
 
 @contextmanager
 def empty_store(engine: str, run: Run, stores: Stores) -> Iterator[Store]:
-    """A store that is open, on one of ENGINES."""
-    url = ENGINES[engine](stores)
+    """A store that is open, on one of EVERY_ENGINE."""
+    url = EVERY_ENGINE[engine](stores)
     store = run(open_store(url))
     try:
         yield store
