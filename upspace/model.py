@@ -56,6 +56,20 @@ class SeenAccount(Struct, frozen=True, gc=False, array_like=True):
     hides_birthday: int
 
 
+class ListedAccount(Struct, frozen=True, gc=False, array_like=True):
+    """What lists show of an account. `name_render` is the decoration of that name, as JSON."""
+
+    mid: int
+    name: str
+    face: str
+    face_nft: int
+    sign: str
+    nft_icon: str
+    official: Json | None
+    vip: Json | None
+    name_render: Json | None
+
+
 class Counters(Struct, frozen=True, gc=False):
     """How many relations an account has. Contract 5.1."""
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET, Struct
 from msgspec.structs import asdict, replace
 
-from upspace.model import SeenAccount
+from upspace.model import ListedAccount, SeenAccount
 from upspace.records import profile_of
 from upspace.server.render import DELETED_NAME, Renderer, decorate
 from upspace.server.settings import build_settings
@@ -27,7 +27,7 @@ from upspace.wire.accounts import (
 )
 from upspace.wire.record import AccountRecord, Decorations, State, read_record
 from upspace.wire.relations import NO_CONTRACT, RelationItem, RelationVip
-from upspace.wire.splice import CardEncoder, InfoEncoder, ItemEncoder, RenderedAccount
+from upspace.wire.splice import CardEncoder, InfoEncoder, ItemEncoder, RenderedAccount, RenderedItem
 
 ENCODE = msgspec.json.encode
 
@@ -67,7 +67,7 @@ class House:
         numbers = {"following": 1, "follower": 2, "archive_count": 3, "article_count": 4, "likes": 5}
         return self._cards.encode(mid, account, face, photo=photo, followed=False, **numbers)
 
-    def items(self, mid: int, account: RenderedAccount) -> list[bytes]:
+    def items(self, mid: int, account: RenderedItem) -> list[bytes]:
         return [self._items.item(mid, 0, 7, (), account), *self._items.strangers([mid], [7], [account])]
 
 
@@ -78,6 +78,23 @@ def seen(record: AccountRecord) -> SeenAccount:
     """What the store says of the account of a record."""
     profile = profile_of(record)
     return SeenAccount(profile.account, profile.standing.state, int(profile.standing.hides_birthday))
+
+
+def listed(record: AccountRecord) -> ListedAccount:
+    """What the store says of the account of a record to lists."""
+    shown = profile_of(record).account
+    name_render = None if record.name_render is None else ENCODE(record.name_render).decode()
+    return ListedAccount(
+        shown.mid,
+        shown.name,
+        shown.face,
+        shown.face_nft,
+        shown.sign,
+        shown.nft_icon,
+        shown.official,
+        shown.vip,
+        name_render,
+    )
 
 
 def whole_info(house: House, record: AccountRecord, birthday: str) -> AccInfo:
@@ -180,10 +197,11 @@ def test_every_reply_shows_what_the_record_of_an_account_says(profile: str, reco
     assert house.items(mid, whole) == [ENCODE(whole_item(house, record))] * 2
     own = house.renderer.own_account(account.account, account.state)
     assert house.info(mid, own) == ENCODE(whole_info(house, record, record.birthday))
-    # For lists, and for whoever wears little, what is kept says as much.
-    kept = house.renderer.account(account, whole=False)
+    # For lists what they show is enough, and what is kept.
+    assert house.items(mid, house.renderer.item(listed(record))) == house.items(mid, whole)
+    kept = house.renderer.abridged(whole)
     assert house.items(mid, kept) == house.items(mid, whole)
-    assert kept == whole or not kept.marks.complete
+    assert kept == whole or house.renderer.completed(kept, account.account.decorations) == whole
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -195,6 +213,7 @@ def test_the_avatar_is_the_own_one_or_the_default_one(profile: str, default_face
         record = read_record({"mid": mid, "name": "n", "face": face})
         account = house.renderer.account(seen(record))
         assert house.items(mid, account) == [ENCODE(whole_item(house, record))] * 2
+        assert house.items(mid, house.renderer.item(listed(record))) == house.items(mid, account)
         assert house.info(mid, account) == ENCODE(whole_info(house, record, ""))
         assert house.card(mid, account, False) == ENCODE(whole_card(house, record, False))
         assert house.renderer.face(profile_of(record).account) == house.face(mid, face)
@@ -205,5 +224,5 @@ def test_the_avatar_is_the_own_one_or_the_default_one(profile: str, default_face
 def test_every_deleted_account_shows_one_name_and_the_avatar_of_nobody(profile: str, default_face: str) -> None:
     house = House(profile, default_face)
     plain = whole_item(house, read_record({"mid": 5, "name": DELETED_NAME}))
-    assert house.renderer.account(None) is house.renderer.deleted
+    assert house.renderer.item(None) is house.renderer.deleted
     assert house.items(5, house.renderer.deleted) == [ENCODE(replace(plain, face=house.face(0)))] * 2

@@ -10,6 +10,7 @@ async def use_every_read(store: Store) -> None:
     await store.profile(1)
     await store.accounts([1])
     await store.accounts([1, 2])
+    await store.listed_accounts([1])
     await store.decorations(1)
     await store.standing(1)
     await store.counters(1)

@@ -159,6 +159,7 @@ def answers(url: str, mids: Collection[int]) -> dict[str, Any]:
     async def ask(store: Store) -> dict[str, Any]:
         return {
             "accounts": await store.accounts(mids),
+            "listed accounts": await store.listed_accounts(mids),
             "tokens": await store.tokens(),
             "marks": [await store.mark(name) for name in (*MARKS, "none")],
             **{str(mid): [_unnumbered(found) for found in await _about(store, mid, mids)] for mid in mids},

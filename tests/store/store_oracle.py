@@ -1,10 +1,12 @@
 """What a store must answer, computed from plain dictionaries, and the samples that stores are filled with."""
 
+import json
 from collections.abc import Iterable
 from hashlib import sha256
 from random import Random
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from upspace.model import (
@@ -14,6 +16,7 @@ from upspace.model import (
     Counters,
     Figures,
     Listed,
+    ListedAccount,
     ListOwner,
     Profile,
     Relation,
@@ -53,6 +56,24 @@ def token(text: str, mid: int, issued: int = 10, **more: Any) -> Token:
 def seen_account(profile: Profile) -> SeenAccount:
     """The account with what decides how others see it."""
     return SeenAccount(profile.account, profile.standing.state, int(profile.standing.hides_birthday))
+
+
+def listed_account(profile: Profile) -> ListedAccount:
+    """What lists show of the account."""
+    shown = profile.account
+    decorations = json.loads(shown.decorations or "{}")
+    name_render = decorations.get("name_render")
+    return ListedAccount(
+        shown.mid,
+        shown.name,
+        shown.face,
+        shown.face_nft,
+        shown.sign,
+        shown.nft_icon,
+        shown.official,
+        shown.vip,
+        None if name_render is None else msgspec.json.encode(name_render).decode(),
+    )
 
 
 def newest_first(rows: Iterable[Listed]) -> list[Listed]:
@@ -185,6 +206,7 @@ async def assert_agrees(store: Store, oracle: Oracle, mids: Iterable[int]) -> No
             assert (page.owner, page.newest_change) == (oracle.list_owner(mid), newest)
     living = [mid for mid in mids if mid in oracle.profiles]
     assert await store.accounts(mids) == {mid: seen_account(oracle.profiles[mid]) for mid in living}
+    assert await store.listed_accounts(mids) == {mid: listed_account(oracle.profiles[mid]) for mid in living}
 
 
 def random_profile(random: Random, mid: int) -> Profile:

@@ -106,11 +106,14 @@ def test_a_reply_about_an_account_that_is_known_already_does_not_read_it(
     assert cold == first
 
 
-def test_a_list_and_a_card_share_what_is_known(popular: SqliteStore) -> None:
+def test_lists_show_who_is_known_from_cards_without_reading_them(popular: SqliteStore) -> None:
     app = app_of(popular)
-    statements_of(popular, app, "/x/relation/followers", "vmid=1&ps=50", "")
-    statements, told = traced(popular, app, "/x/web-interface/card", "mid=61", "")
-    assert (statements, told["card"]["name"]) == (2, "name 61")
+    listed = range(12, 62)
+    for mid in listed:
+        traced(popular, app, "/x/web-interface/card", f"mid={mid}", "")
+    statements, told = traced(popular, app, "/x/relation/followers", "vmid=1&ps=50", "")
+    assert statements == 2
+    assert {item["uname"] for item in told["list"]} == {f"name {mid}" for mid in listed}
 
 
 def test_an_empty_page_of_a_viewer_is_answered(popular: SqliteStore) -> None:

@@ -13,6 +13,7 @@ from store_oracle import (
     Oracle,
     assert_agrees,
     follow,
+    listed_account,
     profile,
     random_profile,
     random_relations,
@@ -80,11 +81,25 @@ def test_an_account_comes_back_as_it_was_loaded(store: Store, run: Run, given: P
     assert run(store.profile(mid)) == given
     assert run(store.account(mid)) == (given.account, given.standing)
     assert run(store.accounts([mid])) == {mid: seen_account(given)}
+    assert run(store.listed_accounts([mid])) == {mid: listed_account(given)}
     assert run(store.standing(mid)) == given.standing
     counters = Counters(*(getattr(given.standing, name) for name in Counters.__struct_fields__))
     assert run(store.counters(mid)) == counters
     assert run(store.figures(mid)) == Figures(counters, given.upstat, run(store.newest_change()))
     assert run(store.upstat(mid)) == given.upstat
+
+
+@pytest.mark.parametrize(
+    "name_render",
+    ['{"colors_info":{"color":["#FB7299","\\u0001 \\"名\\" \\\\"]},"n":1.50,"empty":""}', "{}", "null", None],
+)
+def test_lists_are_given_the_rendering_of_a_name_as_it_is_stored(
+    store: Store, run: Run, name_render: str | None
+) -> None:
+    decorations = '{"fans_badge":true%s}' % ("" if name_render is None else f',"name_render":{name_render}')
+    run(store.load([replace(profile(1), account=Account(1, decorations=decorations)), profile(2)], []))
+    found = run(store.listed_accounts([1, 2]))
+    assert [found[mid].name_render for mid in (1, 2)] == [name_render, None]
 
 
 @pytest.mark.parametrize("flag", ["hides_followings", "hides_followers", "hides_birthday"])
@@ -105,6 +120,7 @@ def test_what_was_never_known_is_none_or_empty(store: Store, run: Run) -> None:
     assert run(store.figures(1)) is None
     assert run(store.upstat(1)) is None
     assert run(store.accounts([1])) == {}
+    assert run(store.listed_accounts([1])) == {}
     assert run(store.relations(1, [2])) == {}
     assert run(store.followers(1, Window(0, 50))) == Page(ListOwner(), [], [], 0)
     assert run(store.followings(1, Window(0, 50))) == Page(ListOwner(), [], [], 0)
@@ -119,14 +135,17 @@ def test_what_was_never_known_is_none_or_empty(store: Store, run: Run) -> None:
 def test_many_accounts_are_read_at_once_and_the_unknown_are_left_out(store: Store, run: Run) -> None:
     run(store.load([profile(mid) for mid in range(1, 1001)], []))
     run(store.delete_account(7, 1))
-    found = run(store.accounts([*range(990, 1010), 7, 5, 5]))
+    asked = [*range(990, 1010), 7, 5, 5]
+    found = run(store.accounts(asked))
     assert set(found) == {*range(990, 1001), 5}
     assert all(seen.account.mid == mid for mid, seen in found.items())
+    assert run(store.listed_accounts(asked)) == {mid: listed_account(profile(mid)) for mid in found}
 
 
 def test_asking_for_no_accounts_at_all_is_answered_with_none(store: Store, run: Run) -> None:
     run(store.load(map(profile, (1, 2)), [follow(1, 2)]))
     assert run(store.accounts([])) == {}
+    assert run(store.listed_accounts([])) == {}
     assert run(store.relations(1, [])) == {}
 
 

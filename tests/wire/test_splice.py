@@ -73,13 +73,13 @@ def account_of(
         official_verify=shown["official_verify"],
         vip=shown["vip"],
         card_vip=shown["card_vip"],
-        item_end=shown["item_end"],
         decorations=decorations,
     )
     return RenderedAccount(
         name=shown["name"],
         face=face,
         sign=shown["sign"],
+        item_end=shown["item_end"],
         birthday=shown["birthday"],
         basics=Basics(**small),
         marks=marks,

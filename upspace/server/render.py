@@ -11,7 +11,7 @@ from typing import Any, cast
 import msgspec
 from msgspec import Raw, Struct
 
-from upspace.model import Account, AccountState, SeenAccount
+from upspace.model import Account, AccountState, ListedAccount, SeenAccount
 from upspace.server.settings import Settings
 from upspace.wire.accounts import (
     CardVip,
@@ -28,7 +28,7 @@ from upspace.wire.codes import SPACESTA_NORMAL, SPACESTA_SUSPENDED
 from upspace.wire.groups import GroupItem, Live
 from upspace.wire.record import Decorations
 from upspace.wire.relations import EMPTY_CONTRACT, NO_CONTRACT, RelationItem, RelationVip
-from upspace.wire.splice import Basics, Marks, RenderedAccount, item_end
+from upspace.wire.splice import Basics, Marks, RenderedAccount, RenderedItem, item_end
 
 DELETED_NAME = "账号已注销"
 
@@ -173,9 +173,9 @@ def _birthday(text: str) -> bytes:
     return _encode(text)
 
 
-def _exact(encoded: bytes) -> bytes:
-    """The same bytes in as much memory as they need: an encoder hands out its buffer, which is larger."""
-    return bytes(memoryview(encoded))
+def _encode_exactly(text: str) -> bytes:
+    """A text as JSON, in as much memory as it needs: an encoder hands out its buffer, which is larger."""
+    return b"".join((_encode(text), b""))  # joining two makes a copy
 
 
 class Renderer:
@@ -195,19 +195,28 @@ class Renderer:
         """The avatar URL: the account's own, verbatim, else the default one."""
         return account.face or self._default_face(account.mid)
 
-    def face_json(self, mid: int, account: RenderedAccount) -> bytes:
+    def face_json(self, mid: int, account: RenderedItem) -> bytes:
         """The avatar URL of a rendered account, encoded."""
         return _encode(self._default_face(mid)) if account.face is None else account.face
 
-    def account(self, seen: SeenAccount | None, *, whole: bool = True) -> RenderedAccount:
-        """An account as everyone but itself sees it; None stands for a deleted one. Contract: 5.2.
-
-        Unless it has to be `whole`, long decorations are left out, which its marks then say: lists do not show them.
-        """
-        if seen is None:
-            return self.deleted
+    def account(self, seen: SeenAccount) -> RenderedAccount:
+        """An account as everyone but itself sees it. Contract: 5.2."""
         account = seen.account
-        return self._rendered(account, seen.state, "" if seen.hides_birthday else account.birthday, whole)
+        return self._rendered(account, seen.state, "" if seen.hides_birthday else account.birthday)
+
+    def item(self, account: ListedAccount | None) -> RenderedItem:
+        """An account as lists show it; None stands for a deleted one. Contract: 6.5."""
+        if account is None:
+            return self.deleted
+        _, verify = _official(account.official)
+        *_, vip = _vip(account.vip, self._recent)
+        name_render = (account.name_render or "{}").encode() if self._recent_items else None
+        return RenderedItem(
+            _encode_exactly(account.name),
+            self._own_face(account.mid, account.face),
+            _encode_exactly(account.sign) if account.sign else b'""',
+            _item_end(verify, vip, account.nft_icon, account.face_nft, name_render),
+        )
 
     def completed(self, account: RenderedAccount, decorations: str | None) -> RenderedAccount:
         """An account with the decorations that were left out."""
@@ -216,17 +225,17 @@ class Renderer:
         return msgspec.structs.replace(account, marks=marks)
 
     def abridged(self, account: RenderedAccount) -> RenderedAccount:
-        """A whole account without its decorations if they are long."""
+        """An account without its decorations if they are long, which its marks then say."""
         text = account.marks.decorations
         if text is None or len(text) <= _DECORATIONS_KEPT:
             return account
         marks = account.marks
-        short = _marks(marks.official, marks.official_verify, marks.vip, marks.card_vip, marks.item_end, None, False)
+        short = _marks(marks.official, marks.official_verify, marks.vip, marks.card_vip, None, False)
         return msgspec.structs.replace(account, marks=short)
 
     def own_account(self, account: Account, state: AccountState) -> RenderedAccount:
         """An account as it sees itself."""
-        return self._rendered(account, state, account.birthday, whole=True)
+        return self._rendered(account, state, account.birthday)
 
     def group_item(self, mid: int, seen: SeenAccount | None) -> GroupItem:
         """An account as a member of a group. Contract: 8.3."""
@@ -250,33 +259,28 @@ class Renderer:
             item, name_render=shown.name_render or {}, rec_reason="", track_id="", follow_time=""
         )
 
-    def _rendered(self, account: Account, state: AccountState, birthday: str, whole: bool) -> RenderedAccount:
-        if account.face:
-            face: bytes | None = _encode(account.face)
-        else:
-            face = None if self.face_url else _encode(self._default_face(account.mid))
+    def _rendered(self, account: Account, state: AccountState, birthday: str) -> RenderedAccount:
         text = account.decorations
         decorations = None if text is None else text.encode()
-        complete = whole or decorations is None or len(decorations) <= _DECORATIONS_KEPT
-        kept = decorations if complete else None
         official, verify = _official(account.official)
         vip, card_vip, relation_vip = _vip(account.vip, self._recent)
         return RenderedAccount(
-            name=_exact(_encode(account.name)),
-            face=face,
-            sign=_exact(_encode(account.sign)) if account.sign else b'""',
+            name=_encode_exactly(account.name),
+            face=self._own_face(account.mid, account.face),
+            sign=_encode_exactly(account.sign) if account.sign else b'""',
+            item_end=_item_end(verify, relation_vip, account.nft_icon, account.face_nft, self._name_render(text)),
             birthday=_birthday(birthday),
             basics=_basics(account.sex, account.rank, account.level, account.face_nft, account.is_senior_member, state),
-            marks=(_marks if kept is None or len(kept) <= _DECORATIONS_KEPT else Marks)(
-                official,
-                verify,
-                vip,
-                card_vip,
-                _item_end(verify, relation_vip, account.nft_icon, account.face_nft, self._name_render(text)),
-                kept,
-                complete,
+            marks=(_marks if decorations is None or len(decorations) <= _DECORATIONS_KEPT else Marks)(
+                official, verify, vip, card_vip, decorations, True
             ),
         )
+
+    def _own_face(self, mid: int, face: str) -> bytes | None:
+        """An avatar, encoded; None where the default one can be put in as a list is joined."""
+        if face:
+            return _encode_exactly(face)
+        return None if self.face_url else _encode(self._default_face(mid))
 
     def _name_render(self, text: str | None) -> bytes | None:
         """How lists render the name; None where they have no such field."""

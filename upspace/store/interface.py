@@ -16,6 +16,7 @@ from upspace.model import (
     Group,
     Json,
     Listed,
+    ListedAccount,
     Listing,
     Membership,
     Page,
@@ -127,6 +128,10 @@ class Store(Protocol):
 
     async def accounts(self, mids: Collection[int]) -> dict[int, SeenAccount]:
         """Many accounts by mid in one query; those unknown or deleted are left out."""
+        ...
+
+    async def listed_accounts(self, mids: Collection[int]) -> dict[int, ListedAccount]:
+        """What lists show of many accounts, by mid; those unknown or deleted are left out. Contract: 6.5."""
         ...
 
     async def decorations(self, mid: int) -> Json | None:

@@ -1,11 +1,12 @@
 """Replies joined from parts that are encoded already (contract, sections 5.3, 6.1, 6.2, 6.5 and 9).
 
-A service sends the same accounts over and over. What is said of an account is encoded once, as a `RenderedAccount`;
-a reply is the constant text of its struct with those parts put in. Where that text comes from: the struct itself
-is encoded with a hole in the place of each part, so a reply has the fields and the order of its type by construction.
+A service sends the same accounts over and over. What is said of an account is encoded once, as a `RenderedAccount`
+or, as far as lists show it, a `RenderedItem`; a reply is the constant text of its struct with those parts put in.
+Where that text comes from: the struct itself is encoded with a hole in the place of each part, so a reply has the
+fields and the order of its type by construction.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -41,28 +42,34 @@ class Basics(Struct, frozen=True, gc=False):
 class Marks(Struct, frozen=True, gc=False):
     """What stands beside the name of an account, encoded; shared by the accounts that have the same.
 
-    `item_end` is a list item from `face_nft` to its closing brace. `decorations` is the stored text, None for nothing.
-    `complete` is false where that text is too long to be kept: it has to be read again.
+    `decorations` is the stored text, None for nothing. `complete` is false where that text is too long to be kept: it
+    has to be read again.
     """
 
     official: bytes
     official_verify: bytes
     vip: bytes
     card_vip: bytes
-    item_end: bytes
     decorations: bytes | None = None
     complete: bool = True
 
 
-class RenderedAccount(Struct, frozen=True, gc=False):
-    """What the replies say of an account to everyone but itself, encoded.
+class RenderedItem(Struct, frozen=True, gc=False):
+    """What list items say of an account, encoded.
 
-    `face` is None where the default avatar is shown.
+    `face` is None where the default avatar is shown. `item_end` is an item from `face_nft` to its closing brace;
+    accounts share it.
     """
 
     name: bytes
     face: bytes | None
     sign: bytes
+    item_end: bytes
+
+
+class RenderedAccount(RenderedItem, frozen=True, gc=False):
+    """What all replies say of an account to everyone but itself, encoded."""
+
     birthday: bytes
     basics: Basics
     marks: Marks
@@ -265,22 +272,21 @@ class ItemEncoder:
         self._item, self._item_default = relation + own_face, relation + default_face
         self._stranger, self._stranger_default = stranger + own_face, stranger + default_face
 
-    def item(self, mid: int, attribute: int, mtime: int, groups: tuple[int, ...], account: RenderedAccount) -> bytes:
+    def item(self, mid: int, attribute: int, mtime: int, groups: tuple[int, ...], account: RenderedItem) -> bytes:
         """One element; `groups` are the target's groups that the account is in, shown in an own list only."""
         tag = _encode(groups) if groups else b"null"
         head = (mid, attribute, mtime, tag, GROUP_SPECIAL in groups, account.name)
-        end = account.marks.item_end
         if account.face is None:
-            return self._item_default % (*head, mid, account.sign, end)
-        return self._item % (*head, account.face, account.sign, end)
+            return self._item_default % (*head, mid, account.sign, account.item_end)
+        return self._item % (*head, account.face, account.sign, account.item_end)
 
-    def strangers(self, mids: list[int], mtimes: list[int], accounts: list[RenderedAccount]) -> list[bytes]:
+    def strangers(self, mids: list[int], mtimes: list[int], accounts: Sequence[RenderedItem]) -> list[bytes]:
         """Elements to which the viewer has no relation: what an anonymous viewer sees."""
         default, own = self._stranger_default, self._stranger
         return [
-            default % (mid, mtime, account.name, mid, account.sign, account.marks.item_end)
+            default % (mid, mtime, account.name, mid, account.sign, account.item_end)
             if account.face is None
-            else own % (mid, mtime, account.name, account.face, account.sign, account.marks.item_end)
+            else own % (mid, mtime, account.name, account.face, account.sign, account.item_end)
             for mid, mtime, account in zip(mids, mtimes, accounts, strict=True)
         ]
 

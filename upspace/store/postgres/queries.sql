@@ -43,6 +43,10 @@ select account.mid, account.name, account.sex, account.face, account.face_nft, a
 from account join standing on standing.mid = account.mid left join upstat on upstat.mid = account.mid
 where account.mid = any($1::bigint[])
 
+-- name: listed_accounts
+select mid, name, face, face_nft, sign, nft_icon, official, vip, (decorations::json -> 'name_render')::text
+from account where mid = any($1::bigint[])
+
 -- name: decorations
 select mid, decorations from account where mid = any($1::bigint[])
 

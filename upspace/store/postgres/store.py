@@ -11,6 +11,7 @@ from upspace.model import (
     Group,
     Json,
     Listed,
+    ListedAccount,
     Listing,
     Page,
     Profile,
@@ -72,6 +73,7 @@ class PostgresStore:
         self._distributed = distributed
         self._writer = Writer(database, distributed=distributed)
         self._accounts = Gathered(self._fetch_accounts)
+        self._listed_accounts = Gathered(self._fetch_listed_accounts)
         self._decorations = Gathered(self._fetch_decorations)
         self._changes = Gathered(self._fetch_newest_change)
         self._sessions = Gathered(self._fetch_sessions_apart if distributed else self._fetch_sessions)
@@ -114,6 +116,9 @@ class PostgresStore:
 
     async def accounts(self, mids: Collection[int]) -> dict[int, SeenAccount]:
         return await self._accounts.many(mids)
+
+    async def listed_accounts(self, mids: Collection[int]) -> dict[int, ListedAccount]:
+        return await self._listed_accounts.many(mids)
 
     async def decorations(self, mid: int) -> Json | None:
         return await self._decorations.one(mid)
@@ -303,6 +308,9 @@ class PostgresStore:
             row[0]: SeenAccount(Account(*row[:ACCOUNT_WIDTH]), STATES[row[ACCOUNT_WIDTH]], int(row[ACCOUNT_WIDTH + 1]))
             for row in rows
         }
+
+    async def _fetch_listed_accounts(self, mids: list[int]) -> dict[int, ListedAccount]:
+        return {row[0]: ListedAccount(*row) for row in await self._database.fetch(QUERIES["listed_accounts"], mids)}
 
     async def _fetch_decorations(self, mids: list[int]) -> dict[int, Json | None]:
         return mapping(await self._database.fetch(QUERIES["decorations"], mids))

@@ -28,6 +28,13 @@ select json_group_array(json_array(json_array(
     account.decorations), standing.state, standing.hides_birthday))
 from carray(?) as wanted cross join account on account.mid = wanted.value join standing on standing.mid = wanted.value
 
+-- name: listed_accounts
+-- Joined to nothing, a decoration is JSON in the JSON around it, not a text.
+select json_group_array(json_array(
+    account.mid, account.name, account.face, account.face_nft, account.sign, account.nft_icon, account.official,
+    account.vip, (account.decorations -> 'name_render') || ''))
+from carray(?) as wanted cross join account on account.mid = wanted.value
+
 -- name: seen_account
 select account.mid, account.name, account.sex, account.face, account.face_nft, account.sign, account.rank, account.level,
     account.coins, account.birthday, account.is_senior_member, account.nft_icon, account.official, account.vip,

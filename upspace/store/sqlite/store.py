@@ -13,6 +13,7 @@ from upspace.model import (
     Group,
     Json,
     Listed,
+    ListedAccount,
     Listing,
     ListOwner,
     Page,
@@ -58,6 +59,7 @@ from upspace.wire.codes import GROUP_DEFAULT
 T = TypeVar("T")
 
 _decode_accounts = msgspec.json.Decoder(list[SeenAccount]).decode
+_decode_listed_accounts = msgspec.json.Decoder(list[ListedAccount]).decode
 _decode_columns = msgspec.json.Decoder(tuple[list[int], list[int]]).decode
 _NO_OWNER = ListOwner()
 
@@ -116,6 +118,12 @@ class SqliteStore:
             return self._seen_account(*mids)
         row = self._row("accounts", (array_of(mids),))
         return {} if row is None else {seen.account.mid: seen for seen in _decode_accounts(row[0])}
+
+    async def listed_accounts(self, mids: Collection[int]) -> dict[int, ListedAccount]:
+        if not mids:
+            return {}
+        row = self._row("listed_accounts", (array_of(mids),))
+        return {} if row is None else {account.mid: account for account in _decode_listed_accounts(row[0])}
 
     async def decorations(self, mid: int) -> Json | None:
         row = self._row("decorations", (mid,))
