@@ -1,6 +1,8 @@
 """`upspace token`."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Ran, client_of, serving
+from conftest import DEADLINE_S, Ran, client_of, command_line, environment, serving
 
 Upspace = Callable[..., Ran]
 
@@ -134,3 +136,19 @@ def test_nothing_is_revoked_by_a_bad_id(run: Upspace, arguments: tuple[str, ...]
 def test_a_note_that_is_no_text_is_refused_in_one_line(run: Upspace) -> None:
     refused(run("token", "issue", "5", "--note", "\udcff"))
     assert listed(run) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a device that is always full")
+def test_a_token_that_cannot_be_printed_does_not_hold(run: Upspace, store_url: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            command_line("token", "issue", "5", "--store", store_url),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            timeout=DEADLINE_S,
+            check=False,
+        )
+    assert (ran.returncode, ran.stderr) == (1, b"upspace: No space left on device\n")
+    (token,) = listed(run)
+    assert token["revoked"] is not None

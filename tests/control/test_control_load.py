@@ -53,12 +53,20 @@ def test_a_record_without_a_mid_gets_one_that_no_account_has(world: World) -> No
 
 def test_without_replace_an_account_that_is_there_is_refused(world: World) -> None:
     record = {"mid": 500, "name": "Eve"}
-    tried: list[list[dict[str, Any]]] = [[{"name": "new"}, {"mid": ALICE, "name": "x"}], [record, record]]
-    for records in tried:
-        reason = world.reason("POST", "load", {"accounts": records, "replace": False})
-        assert reason == f"accounts[1]: account {records[1]['mid']} is there already"
+    records = [{"name": "new"}, {"mid": ALICE, "name": "x"}]
+    reason = world.reason("POST", "load", {"accounts": records, "replace": False})
+    assert reason == f"accounts[1]: account {ALICE} is there already"
     assert world.client.get(INFO, params={"mid": 500}).json()["code"] == -404
     assert world.done("POST", "load", {"accounts": [record], "replace": False})["mids"] == [500]
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_an_account_that_is_given_twice_is_refused_and_nothing_is_loaded(world: World, replace: bool) -> None:
+    records = [{"mid": 500, "name": "Eve"}, {"mid": 501, "name": "Mallory"}, {"mid": 500, "name": "Eva"}]
+    reason = world.reason("POST", "load", {"accounts": records, "replace": replace})
+    assert reason == "accounts[2]: account 500 is given twice"
+    for mid in (500, 501):
+        assert world.client.get(INFO, params={"mid": mid}).json()["code"] == -404
 
 
 def test_relations_are_loaded_in_both_directions(world: World) -> None:

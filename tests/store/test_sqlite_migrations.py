@@ -12,7 +12,7 @@ from sqlite_files import execute, migrated, opened
 from store_oracle import profile
 
 from upspace.store import migrate_store, open_store
-from upspace.store.interface import SchemaTooNewError, SchemaTooOldError
+from upspace.store.interface import SchemaTooNewError, SchemaTooOldError, StoreUnavailableError
 from upspace.store.sqlite import connection
 
 NEWEST = len(list((Path(connection.__file__).parent / "migrations").glob("*.sql")))
@@ -43,6 +43,15 @@ def test_a_file_is_made_migrated_and_then_left_alone(path: Path) -> None:
 def test_an_empty_file_may_become_a_store(path: Path) -> None:
     path.touch()
     assert asyncio.run(migrate_store(f"sqlite:///{path}")) == (0, NEWEST)
+
+
+def test_the_database_of_another_program_is_refused_and_stays_as_it_is(path: Path) -> None:
+    execute(path, "create table account (id integer primary key, balance real)")
+    before = path.read_bytes()
+    with pytest.raises(StoreUnavailableError, match="is the database of another program"):
+        asyncio.run(migrate_store(f"sqlite:///{path}"))
+    assert path.read_bytes() == before
+    assert not path.with_name("store.db-wal").exists()
 
 
 def test_of_many_that_migrate_at_once_one_does_it_and_the_others_find_it_done(path: Path) -> None:

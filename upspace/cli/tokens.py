@@ -35,8 +35,14 @@ def issue(mid: int, days: float | None, note: str, store: str) -> None:
     if days is not None and math.isnan(days):
         raise click.UsageError("--days must be a number")
     holds_s = None if days is None else int(days * DAY_S)
-    issued = with_store(lambda opened: issue_token(opened, mid, int(time.time()), holds_s, note), store)
-    click.echo(msgspec.json.format(msgspec.json.encode(issued)).decode())
+    now = int(time.time())
+    issued = with_store(lambda opened: issue_token(opened, mid, now, holds_s, note), store)
+    try:
+        click.echo(msgspec.json.format(msgspec.json.encode(issued)).decode())
+    except OSError:
+        # Nobody has seen it, and it is not shown again.
+        with_store(lambda opened: opened.revoke_tokens(now, digest_prefix=issued.id), store)
+        raise
 
 
 @token.command()

@@ -1,5 +1,6 @@
 """Every setting of the server, declared once: flags, environment variables and docs come from here."""
 
+import re
 from difflib import get_close_matches
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -16,6 +17,7 @@ ENVIRONMENT_PREFIX = "UPSPACE_"
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared with, not bound to
 
 _ADMIN_TOKEN_MIN = 16
+_PUBLIC_URL = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?", re.IGNORECASE)
 
 
 class SettingsError(Exception):
@@ -48,7 +50,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(description="avatar of accounts without one; {public_url} and {mid} stand for what they say"),
     ] = "{public_url}/-/faces/{mid}.svg"
     account_cache_mb: Annotated[
-        int, Meta(ge=0, le=1_000_000, description="memory of each worker for accounts in replies, in megabytes")
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="memory of each worker for accounts in replies, in megabytes; one is for about 3,000 accounts",
+        ),
     ] = 64
     read_store: Annotated[
         str,
@@ -191,6 +198,7 @@ def build_settings(given: dict[str, Any]) -> Settings:
         raise SettingsError(f"{where.rstrip('`') or 'settings'}: {text[0].lower()}{text[1:]}") from None
     if set(settings.default_face.replace("{public_url}", "").replace("{mid}", "")) & {"{", "}"}:
         raise SettingsError("default_face: only {public_url} and {mid} may stand in braces")
+    _check_public_url(settings.public_url)
     for name in ("limit_viewer_reads", "limit_viewer_writes", "limit_address_reads", "limit_address_writes"):
         try:
             parse_limit(getattr(settings, name))
@@ -221,6 +229,12 @@ def _check_one_process(settings: Settings) -> None:
         raise SettingsError("workers: what is controlled is one process: give it one worker, or no --control")
     if settings.control_anywhere and not settings.control:
         raise SettingsError("control_anywhere: nothing is controlled without --control")
+
+
+def _check_public_url(url: str) -> None:
+    """Raise SettingsError for what no avatar's URL can begin with."""
+    if url and not _PUBLIC_URL.fullmatch(url):
+        raise SettingsError(f"public_url: {url!r} is no URL like http://127.0.0.1:8000 or https://example.org/upspace")
 
 
 def _check_admin_token(token: str) -> None:

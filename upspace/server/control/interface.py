@@ -123,7 +123,9 @@ async def _load(state: ControlState, call: _Call) -> Loaded:
         try:
             profile = await _profile(state, record, taken)
             mid = profile.account.mid
-            if not asked.replace and (mid in profiles or await state.store.standing(mid) is not None):
+            if mid in profiles:
+                raise BadRequestError(f"account {mid} is given twice")
+            if not asked.replace and await state.store.standing(mid) is not None:
                 raise BadRequestError(f"account {mid} is there already")
         except BadRequestError as error:
             raise BadRequestError(f"accounts[{place}]: {error}") from None

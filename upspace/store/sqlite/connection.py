@@ -178,6 +178,12 @@ def _version(db: apsw.Connection) -> tuple[int, int]:
     return version, oldest_compatible
 
 
+def _check_own(db: apsw.Connection, url: str) -> None:
+    """Raise StoreUnavailableError for the file of another program: what its tables mean, it alone knows."""
+    if db.execute("select 1 from sqlite_schema").fetchone() and not db.table_exists("main", "schema_version"):
+        raise StoreUnavailableError(f"{url} is the database of another program: its tables are not those of a store")
+
+
 def _turn_log_on(db: apsw.Connection) -> None:
     """Switch the file to WAL. SQLite does not wait for a lock to do that, so the waiting is done with a transaction."""
     deadline = time.monotonic() + _MIGRATION_TIMEOUT_MS / 1000
@@ -203,6 +209,7 @@ def migrate_file(url: str) -> tuple[int, int]:
         db = apsw.Connection(str(path), flags=flags)
         try:
             db.set_busy_timeout(_MIGRATION_TIMEOUT_MS)
+            _check_own(db, url)
             _turn_log_on(db)
             return migrate(db, url)
         finally:
