@@ -3,8 +3,10 @@
     python benchmarks/growth.py
 
 Needs the extra `bench`, wrk, and room for about 10 GB. It imports a community of each size, serves all of them at once
-by a process each, and asks one after the other: random accounts, and the account that all others follow. Writes
-benchmarks/results/growth.json. Where the system lets it, the page cache is dropped before the cold part.
+by a process each, and asks one after the other: random accounts, and the account that all others follow. All of it is
+done twice: with the default bound for accounts in memory, and with one that all of them are within, after each has been
+asked for. Writes benchmarks/results/growth.json. Where the system lets it, the page cache is dropped before the cold
+part.
 """
 
 import argparse
@@ -24,7 +26,7 @@ from typing import NamedTuple
 
 from bulk.commands import upspace
 from bulk.community import STAR, make_files
-from bulk.growth_results import GrowthResults, Sample, Size
+from bulk.growth_results import GrowthResults, Sample, Size, Warm
 from cases import CASES, Case, Targets
 from command import at_least, ending_politely, look_at_machine, say
 from dataset import FOLDER, opened
@@ -45,6 +47,11 @@ RESULTS = Path(__file__).with_name("results") / "growth.json"
 _SIZES = ((20_000, 100_000), (200_000, 1_000_000), (2_000_000, 10_000_000), (10_000_000, 50_000_000))
 _SMALL_SIZES = ((4_000, 20_000), (20_000, 100_000))
 _TARGETS = 200_000
+# The default one, and one for every account of the largest size.
+_ACCOUNT_CACHES_MB = (64, 8_000)
+# What makes a server know accounts, and how many such requests a second it answers at least.
+_GETTING_TO_KNOW = ("acc_info", "followers", "followings")
+_GETTING_TO_KNOW_PER_S = 3_000
 _FOLLOWED_MAX = 10_000
 _COLD_REQUESTS = 300
 _DROP_CACHES = Path("/proc/sys/vm/drop_caches")
@@ -108,8 +115,9 @@ def main() -> None:
     with ending_politely(parser.prog):
         results = measure(given)
     write_json(results, given.results)
-    for kind in results.labels:
-        say(f"{kind}: p50 times {results.growth(kind):.2f}")
+    for warm in results.warm:
+        for kind in results.labels:
+            say(f"{warm.account_cache_mb} MB for accounts, {kind}: p50 times {warm.growth(kind):.2f}")
 
 
 def measure(given: argparse.Namespace) -> GrowthResults:
@@ -121,17 +129,11 @@ def measure(given: argparse.Namespace) -> GrowthResults:
         places = [_prepare(given.folder, files, *size) for size in sizes]
         machine = look_at_machine()
         cold = [_measure_cold(place) for place in places]
-        servers = [stack.enter_context(upspace_server(f"sqlite:///{place.store}")) for place in places]
-        warm: list[dict[str, list[Sample]]] = [{name: [] for name in LABELS} for _ in places]
-        for number in range(given.rounds + 1):
-            for name in LABELS:
-                for place, server, kept in zip(places, servers, warm, strict=True):
-                    sample = _measure(name, place, server, given.seconds, number)
-                    # The first round warms up.
-                    if number:
-                        kept[name].append(sample)
-                shown = ", ".join(f"{of[name][-1].p50_ms:.3f}" for of in warm if of[name])
-                say(f"round {number}, {name}: {shown}")
+        default, enough = _ACCOUNT_CACHES_MB
+        warm = [
+            _measure_warm(places, default, given, known=False),
+            _measure_warm(places, enough, given, known=True),
+        ]
     return GrowthResults(
         date=datetime.now(UTC).date().isoformat(),
         machine=machine,
@@ -147,12 +149,47 @@ def measure(given: argparse.Namespace) -> GrowthResults:
                 accounts=place.accounts,
                 follows=place.follows,
                 store_mb=round(place.store.stat().st_size / 1e6),
-                warm=of_warm,
                 cold=of_cold,
             )
-            for place, of_warm, of_cold in zip(places, warm, cold, strict=True)
+            for place, of_cold in zip(places, cold, strict=True)
         ],
+        warm=warm,
     )
+
+
+def _measure_warm(places: Sequence[Place], cache_mb: int, given: argparse.Namespace, *, known: bool) -> Warm:
+    """Every size by a server of that bound, round by round; to make accounts `known`, all are asked for."""
+    say(f"with {cache_mb:,} MB for accounts")
+    for place in places:
+        asyncio.run(_leave_all(place.writes))
+    runs: list[dict[str, list[Sample]]] = [{name: [] for name in LABELS} for _ in places]
+    with ExitStack() as stack:
+        bound = ("--account-cache-mb", str(cache_mb))
+        servers = [stack.enter_context(upspace_server(f"sqlite:///{place.store}", *bound)) for place in places]
+        for place, server in zip(places, servers, strict=True):
+            if known:
+                _get_to_know(place, server)
+        for number in range(given.rounds + 1):
+            for name in LABELS:
+                for place, server, kept in zip(places, servers, runs, strict=True):
+                    sample = _measure(name, place, server, given.seconds, number)
+                    # The first round warms up.
+                    if number:
+                        kept[name].append(sample)
+                shown = ", ".join(f"{of[name][-1].p50_ms:.3f}" for of in runs if of[name])
+                say(f"round {number}, {name}: {shown}")
+        resident = [round(server.worker().memory_info().rss / 1e6) for server in servers]
+    return Warm(account_cache_mb=cache_mb, resident_mb=resident, runs=runs)
+
+
+def _get_to_know(place: Place, server: Server) -> None:
+    """Ask for everyone that the requests will be about."""
+    _read_through(place.store)
+    for case in CASES:
+        if case.name in _GETTING_TO_KNOW:
+            targets = place.targets[case.targets]
+            seconds = targets.read_text().count("\n") // _GETTING_TO_KNOW_PER_S + 1
+            run_wrk(server.url, case.url("{mid}"), targets, seconds=seconds, seed=0, in_turn=True)
 
 
 def _prepare(folder: Path, files: Path, accounts: int, follows: int) -> Place:
@@ -187,24 +224,22 @@ def _prepare_writes(store: Path, everyone: Path, folder: Path) -> WriteLoad:
     tokens = {mid: secrets.token_urlsafe(32) for mid in viewers}
     url = f"sqlite:///{store}"
     put_tokens(url, tokens)
-    asyncio.run(_leave_all(url, viewers))
     tokens_file = folder / "tokens.txt"
     tokens_file.write_text("".join(f"{token}\n" for token in tokens.values()), encoding="ascii")
     return WriteLoad(url, _written(folder / "strangers.txt", strangers), tokens_file, viewers, strangers, STAR)
 
 
-async def _leave_all(url: str, viewers: Sequence[int]) -> None:
+async def _leave_all(writes: WriteLoad) -> None:
     """Let nobody be followed by the viewers, so that none of their follows is refused."""
-
     leave = partial(modify, act=ACT_UNFOLLOW, now=int(time.time()), re_src=0, quotas=Quotas())
 
     async def leave_all(mid: int) -> None:
         followed = (await store.followings(mid, Window(0, _FOLLOWED_MAX))).mids
         await store.change_relations(mid, followed, leave)
 
-    store = await open_store(url)
+    store = await open_store(writes.store)
     try:
-        await asyncio.gather(*(leave_all(mid) for mid in viewers))
+        await asyncio.gather(*(leave_all(mid) for mid in writes.viewers))
     finally:
         await store.close()
 

@@ -45,9 +45,13 @@ def require_wrk() -> str:
     return shown.removeprefix("wrk ").split(" [")[0].strip()
 
 
-def run_wrk(server: str, url: str, targets: Path, *, seconds: int, seed: int) -> Counted:
-    """Ask `server` for `url`, its `{mid}` replaced by random lines of `targets`. Raises LoadError."""
-    counted = run_script(_SCRIPT, Counted, server, (str(targets), str(seed), url), seconds=seconds)
+def run_wrk(server: str, url: str, targets: Path, *, seconds: int, seed: int, in_turn: bool = False) -> Counted:
+    """Ask `server` for `url`, its `{mid}` replaced by lines of `targets`, random or all `in_turn`.
+
+    Raises LoadError.
+    """
+    order = "in turn" if in_turn else "random"
+    counted = run_script(_SCRIPT, Counted, server, (str(targets), str(seed), url, order), seconds=seconds)
     if counted.requests == 0:
         raise LoadError(f"{server}{url}: not one reply in {seconds} s")
     return counted

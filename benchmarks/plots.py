@@ -48,7 +48,7 @@ def plot_loading(all_results: Sequence[BulkResults], path: Path) -> None:
 
 
 def plot_growth(results: GrowthResults, path: Path) -> None:
-    """The p50 of each kind of request against the number of follows."""
+    """The p50 of each kind of request against the number of follows, with the default bound for accounts in memory."""
     figure, axes = _new(8, 4.2)
     follows = [of.follows for of in results.sizes]
     names = list(dict.fromkeys(kind.removesuffix("_star").removesuffix("_random") for kind in results.labels))
@@ -57,7 +57,7 @@ def plot_growth(results: GrowthResults, path: Path) -> None:
         name = kind.removesuffix("_star").removesuffix("_random")
         axes.plot(
             follows,
-            [median(sample.p50_ms for sample in of.warm[kind]) for of in results.sizes],
+            [median(sample.p50_ms for sample in runs[kind]) for runs in results.warm[0].runs],
             marker="o",
             markersize=3,
             linewidth=1.2,

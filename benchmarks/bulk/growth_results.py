@@ -18,17 +18,35 @@ class Sample(Struct, frozen=True):
 
 
 class Size(Struct, frozen=True, kw_only=True):
-    """One community. `warm` are the runs of each round by kind of request, `cold` one after the caches are dropped."""
+    """One community. `cold` are the runs after the page cache is dropped, by kind of request."""
 
     accounts: int
     follows: int
     store_mb: float
-    warm: dict[str, list[Sample]]
     cold: dict[str, Sample]
 
 
+class Warm(Struct, frozen=True, kw_only=True):
+    """All sizes by servers with the same bound for accounts in memory, the smallest size first.
+
+    `runs` are those of each round by kind of request, `resident_mb` is what each worker holds in the end.
+    """
+
+    account_cache_mb: int
+    resident_mb: list[float]
+    runs: list[dict[str, list[Sample]]]
+
+    def growth(self, kind: str) -> float:
+        """The p50 at the largest size beside that at the smallest: the median over the rounds."""
+        first, last = self.runs[0][kind], self.runs[-1][kind]
+        return median(large.p50_ms / small.p50_ms for small, large in zip(first, last, strict=True))
+
+
 class GrowthResults(Struct, frozen=True, kw_only=True):
-    """All sizes, the smallest first. `labels` say what each kind of request is; `date` is UTC."""
+    """All sizes, the smallest first, and their runs by bound, the default one first.
+
+    `labels` say what each kind of request is; `date` is UTC.
+    """
 
     date: str
     machine: Machine
@@ -40,8 +58,4 @@ class GrowthResults(Struct, frozen=True, kw_only=True):
     cold_requests: int
     labels: dict[str, str]
     sizes: list[Size]
-
-    def growth(self, kind: str) -> float:
-        """The p50 at the largest size beside that at the smallest: the median over the rounds."""
-        first, last = self.sizes[0].warm[kind], self.sizes[-1].warm[kind]
-        return median(large.p50_ms / small.p50_ms for small, large in zip(first, last, strict=True))
+    warm: list[Warm]
