@@ -14,7 +14,7 @@ from upspace.server.known import KnownAccounts
 from upspace.server.render import Renderer
 from upspace.server.settings import build_settings
 from upspace.store.sqlite.store import SqliteStore
-from upspace.wire.splice import RenderedAccount, RenderedItem
+from upspace.wire.splice import Rendered, RenderedAccount
 
 T = TypeVar("T")
 
@@ -85,14 +85,14 @@ class Worker:
     def one(self, mid: int) -> RenderedAccount | None:
         return self._run(self.known.one(mid, self._run(self._store.newest_change())))
 
-    def many(self, *mids: int) -> list[RenderedItem]:
+    def many(self, *mids: int) -> list[Rendered]:
         return self._run(self.known.many(mids, self._run(self._store.newest_change())))
 
     def names(self, *mids: int) -> list[str]:
         return [name_of(account) for account in self.many(*mids)]
 
 
-def name_of(account: RenderedItem | None) -> str:
+def name_of(account: Rendered | None) -> str:
     assert account is not None
     return str(json.loads(account.name))
 
@@ -391,7 +391,7 @@ def test_what_was_read_before_others_learned_of_a_change_is_not_kept(
     worker = Worker(run, store)
     known = worker.known
 
-    async def overlap() -> RenderedItem | None:
+    async def overlap() -> Rendered | None:
         newest = await store.newest_change()
         await known.many([2], newest)
         store.held = held = Held()
@@ -406,7 +406,7 @@ def test_what_was_read_before_others_learned_of_a_change_is_not_kept(
         held.told.set()
         return await slow
 
-    async def read(newest: int) -> RenderedItem | None:
+    async def read(newest: int) -> Rendered | None:
         return await known.one(1, newest) if by == "one" else (await known.many([1], newest))[0]
 
     # This reply may show what was: it began before the change. The next one may not.
@@ -419,7 +419,7 @@ def test_a_slow_page_does_not_put_back_what_another_has_read_since(run: Run, sto
     worker = Worker(run, store)
     known = worker.known
 
-    async def overlap() -> list[RenderedItem]:
+    async def overlap() -> list[Rendered]:
         newest = await store.newest_change()
         store.held = held = Held()
         slow = asyncio.ensure_future(known.many([1, 2], newest))

@@ -27,7 +27,7 @@ from upspace.wire.accounts import (
 )
 from upspace.wire.record import AccountRecord, Decorations, State, read_record
 from upspace.wire.relations import NO_CONTRACT, RelationItem, RelationVip
-from upspace.wire.splice import CardEncoder, InfoEncoder, ItemEncoder, RenderedAccount, RenderedItem
+from upspace.wire.splice import CardEncoder, InfoEncoder, ItemEncoder, Rendered, RenderedAccount
 
 ENCODE = msgspec.json.encode
 
@@ -67,7 +67,7 @@ class House:
         numbers = {"following": 1, "follower": 2, "archive_count": 3, "article_count": 4, "likes": 5}
         return self._cards.encode(mid, account, face, photo=photo, followed=False, **numbers)
 
-    def items(self, mid: int, account: RenderedItem) -> list[bytes]:
+    def items(self, mid: int, account: Rendered) -> list[bytes]:
         return [self._items.item(mid, 0, 7, (), account), *self._items.strangers([mid], [7], [account])]
 
 

@@ -69,6 +69,7 @@ def account_of(
     small = dict.fromkeys(Basics.__struct_fields__, OF_ANOTHER_REPLY)
     small |= {name: ENCODE(value) for name, value in basics.items()}
     marks = Marks(
+        item_end=shown["item_end"],
         official=shown["official"],
         official_verify=shown["official_verify"],
         vip=shown["vip"],
@@ -79,7 +80,6 @@ def account_of(
         name=shown["name"],
         face=face,
         sign=shown["sign"],
-        item_end=shown["item_end"],
         birthday=shown["birthday"],
         basics=Basics(**small),
         marks=marks,

@@ -10,12 +10,10 @@ from itertools import islice
 
 from upspace.server.render import Renderer
 from upspace.store.interface import Store
-from upspace.wire.splice import Marks, RenderedAccount, RenderedItem
+from upspace.wire.splice import ItemMarks, Marks, Rendered, RenderedAccount
 
 # What an entry costs beside its texts: its share of the table, its key, and the heads of its objects.
-_ITEM_BYTES = 204
-# What it costs more if it is not for lists alone.
-_WHOLE_BYTES = 24
+_ENTRY_BYTES = 220
 _MARKS_BYTES = 160
 _TEXT_BYTES = 130
 # What is let go at once when the bound is reached: this part of all, as finding the oldest takes a walk.
@@ -33,9 +31,9 @@ class KnownAccounts:
         self._store = store
         self._renderer = renderer
         self._bound_bytes = bound_bytes
-        self._kept: dict[int, RenderedItem] = {}
+        self._kept: dict[int, Rendered] = {}
         self._kept_bytes = 0
-        self._shared = _SharedParts()
+        self._marks = _SharedMarks()
         self._seen = 0
 
     async def one(self, mid: int, newest_change: int) -> RenderedAccount | None:
@@ -59,7 +57,7 @@ class KnownAccounts:
             self._keep(mid, self._renderer.abridged(whole))
         return whole
 
-    async def many(self, mids: Sequence[int], newest_change: int) -> list[RenderedItem]:
+    async def many(self, mids: Sequence[int], newest_change: int) -> list[Rendered]:
         """Each of `mids` as far as lists show it, in their order, none older than change number `newest_change`."""
         if newest_change > self._seen:
             await self._forget_changed()
@@ -83,11 +81,11 @@ class KnownAccounts:
         self._forget_all()
         self._seen = 0
 
-    def _keep(self, mid: int, account: RenderedItem) -> None:
+    def _keep(self, mid: int, account: Rendered) -> None:
         if mid in self._kept:
             self._forget(mid)
         self._kept[mid] = account
-        self._kept_bytes += _own_bytes(account) + self._shared.taken(account)
+        self._kept_bytes += _own_bytes(account) + self._marks.taken(account.marks)
         while self._kept_bytes > self._bound_bytes:
             for oldest in list(islice(self._kept, len(self._kept) // _LET_GO + 1)):
                 self._forget(oldest)
@@ -95,7 +93,7 @@ class KnownAccounts:
     def _forget(self, mid: int) -> None:
         account = self._kept.pop(mid, None)
         if account is not None:
-            self._kept_bytes -= _own_bytes(account) + self._shared.given_back(account)
+            self._kept_bytes -= _own_bytes(account) + self._marks.given_back(account.marks)
 
     async def _forget_changed(self) -> None:
         """Let go what was written by anyone since the last time."""
@@ -108,11 +106,11 @@ class KnownAccounts:
             self._forget(mid)
 
     def _forget_all(self) -> None:
-        self._kept, self._kept_bytes, self._shared = {}, 0, _SharedParts()
+        self._kept, self._kept_bytes, self._marks = {}, 0, _SharedMarks()
 
 
-class _SharedParts:
-    """What parts cost that accounts share, in bytes: ends of items, marks and their texts. The first holder pays.
+class _SharedMarks:
+    """What marks cost, in bytes: accounts share marks, and marks share their texts. The first holder pays.
 
     Holders are counted by the identity of what they hold, which is there as long as it has one.
     """
@@ -120,51 +118,42 @@ class _SharedParts:
     def __init__(self) -> None:
         self._holders: dict[int, int] = {}
 
-    def taken(self, account: RenderedItem) -> int:
-        """What one more holder of an account's parts costs."""
-        end = account.item_end
-        before = self._holders.get(id(end), 0)
-        self._holders[id(end)] = before + 1
-        cost = 0 if before else len(end) + _TEXT_BYTES
-        if type(account) is RenderedAccount and self._one_more(account.marks):
-            cost += _MARKS_BYTES + sum(map(self._text_taken, _texts(account.marks)))
+    def taken(self, marks: ItemMarks) -> int:
+        """What one more holder costs."""
+        holders = self._holders
+        before = holders.get(id(marks), 0)
+        holders[id(marks)] = before + 1
+        if before:
+            return 0
+        cost = _MARKS_BYTES
+        for text in _texts(marks):
+            before = holders.get(id(text), 0)
+            holders[id(text)] = before + 1
+            if not before:
+                cost += len(text) + _TEXT_BYTES
         return cost
 
-    def given_back(self, account: RenderedItem) -> int:
+    def given_back(self, marks: ItemMarks) -> int:
         """What one holder less saves."""
-        saved = self._text_given_back(account.item_end)
-        if isinstance(account, RenderedAccount) and self._one_less(account.marks):
-            saved += _MARKS_BYTES + sum(map(self._text_given_back, _texts(account.marks)))
-        return saved
+        if not self._is_last(marks):
+            return 0
+        return _MARKS_BYTES + sum(len(text) + _TEXT_BYTES for text in _texts(marks) if self._is_last(text))
 
-    def _text_taken(self, text: bytes) -> int:
-        return len(text) + _TEXT_BYTES if self._one_more(text) else 0
-
-    def _text_given_back(self, text: bytes) -> int:
-        return len(text) + _TEXT_BYTES if self._one_less(text) else 0
-
-    def _one_more(self, part: Marks | bytes) -> bool:
-        """Count a holder; whether it is the first one."""
-        holders, key = self._holders, id(part)
-        before = holders.get(key, 0)
-        holders[key] = before + 1
-        return before == 0
-
-    def _one_less(self, part: Marks | bytes) -> bool:
-        """Count a holder less; whether it was the last one."""
+    def _is_last(self, part: ItemMarks | bytes) -> bool:
+        """Whether one holder less was the last one."""
         holders = self._holders.pop(id(part)) - 1
         if holders:
             self._holders[id(part)] = holders
         return holders == 0
 
 
-def _texts(marks: Marks) -> tuple[bytes, ...]:
-    plain = (marks.official, marks.official_verify, marks.vip, marks.card_vip)
+def _texts(marks: ItemMarks) -> tuple[bytes, ...]:
+    if not isinstance(marks, Marks):
+        return (marks.item_end,)
+    plain = (marks.item_end, marks.official, marks.official_verify, marks.vip, marks.card_vip)
     return plain if marks.decorations is None else (*plain, marks.decorations)
 
 
-def _own_bytes(account: RenderedItem) -> int:
-    size = _ITEM_BYTES + len(account.name) + len(account.sign)
-    if account.face is not None:
-        size += len(account.face)
-    return size + _WHOLE_BYTES if type(account) is RenderedAccount else size
+def _own_bytes(account: Rendered) -> int:
+    size = _ENTRY_BYTES + len(account.name) + len(account.sign)
+    return size if account.face is None else size + len(account.face)

@@ -28,7 +28,7 @@ from upspace.wire.codes import SPACESTA_NORMAL, SPACESTA_SUSPENDED
 from upspace.wire.groups import GroupItem, Live
 from upspace.wire.record import Decorations
 from upspace.wire.relations import EMPTY_CONTRACT, NO_CONTRACT, RelationItem, RelationVip
-from upspace.wire.splice import Basics, Marks, RenderedAccount, RenderedItem, item_end
+from upspace.wire.splice import Basics, ItemMarks, Marks, Rendered, RenderedAccount, RenderedItem, item_end
 
 DELETED_NAME = "账号已注销"
 
@@ -117,8 +117,8 @@ def _vip(text: str | None, recent: bool) -> tuple[bytes, bytes, bytes]:
 
 
 @lru_cache(_TEXTS_REMEMBERED)
-def _item_end(verify: bytes, vip: bytes, nft_icon: str, face_nft: int, name_render: bytes | None) -> bytes:
-    """What a list item says from `face_nft` on; `name_render` is None where the recent fields are not sent."""
+def _item_marks(verify: bytes, vip: bytes, nft_icon: str, face_nft: int, name_render: bytes | None) -> ItemMarks:
+    """What a list item shows beside the name; `name_render` is None where the recent fields are not sent."""
     official_verify, relation_vip, rendered = (cast(Any, Raw(part or b"{}")) for part in (verify, vip, name_render))
     item = RelationItem(
         mid=0,
@@ -132,7 +132,7 @@ def _item_end(verify: bytes, vip: bytes, nft_icon: str, face_nft: int, name_rend
     )
     if name_render is not None:
         item = msgspec.structs.replace(item, name_render=rendered, rec_reason="", track_id="", follow_time="")
-    return item_end(item)
+    return ItemMarks(item_end(item))
 
 
 _marks = lru_cache(_TEXTS_REMEMBERED)(Marks)
@@ -195,7 +195,7 @@ class Renderer:
         """The avatar URL: the account's own, verbatim, else the default one."""
         return account.face or self._default_face(account.mid)
 
-    def face_json(self, mid: int, account: RenderedItem) -> bytes:
+    def face_json(self, mid: int, account: Rendered) -> bytes:
         """The avatar URL of a rendered account, encoded."""
         return _encode(self._default_face(mid)) if account.face is None else account.face
 
@@ -204,7 +204,7 @@ class Renderer:
         account = seen.account
         return self._rendered(account, seen.state, "" if seen.hides_birthday else account.birthday)
 
-    def item(self, account: ListedAccount | None) -> RenderedItem:
+    def item(self, account: ListedAccount | None) -> Rendered:
         """An account as lists show it; None stands for a deleted one. Contract: 6.5."""
         if account is None:
             return self.deleted
@@ -215,7 +215,7 @@ class Renderer:
             _encode_exactly(account.name),
             self._own_face(account.mid, account.face),
             _encode_exactly(account.sign) if account.sign else b'""',
-            _item_end(verify, vip, account.nft_icon, account.face_nft, name_render),
+            _item_marks(verify, vip, account.nft_icon, account.face_nft, name_render),
         )
 
     def completed(self, account: RenderedAccount, decorations: str | None) -> RenderedAccount:
@@ -230,7 +230,7 @@ class Renderer:
         if text is None or len(text) <= _DECORATIONS_KEPT:
             return account
         marks = account.marks
-        short = _marks(marks.official, marks.official_verify, marks.vip, marks.card_vip, None, False)
+        short = _marks(marks.item_end, marks.official, marks.official_verify, marks.vip, marks.card_vip, None, False)
         return msgspec.structs.replace(account, marks=short)
 
     def own_account(self, account: Account, state: AccountState) -> RenderedAccount:
@@ -264,15 +264,15 @@ class Renderer:
         decorations = None if text is None else text.encode()
         official, verify = _official(account.official)
         vip, card_vip, relation_vip = _vip(account.vip, self._recent)
+        of_item = _item_marks(verify, relation_vip, account.nft_icon, account.face_nft, self._name_render(text))
         return RenderedAccount(
             name=_encode_exactly(account.name),
             face=self._own_face(account.mid, account.face),
             sign=_encode_exactly(account.sign) if account.sign else b'""',
-            item_end=_item_end(verify, relation_vip, account.nft_icon, account.face_nft, self._name_render(text)),
             birthday=_birthday(birthday),
             basics=_basics(account.sex, account.rank, account.level, account.face_nft, account.is_senior_member, state),
             marks=(_marks if decorations is None or len(decorations) <= _DECORATIONS_KEPT else Marks)(
-                official, verify, vip, card_vip, decorations, True
+                of_item.item_end, official, verify, vip, card_vip, decorations, True
             ),
         )
 

@@ -7,7 +7,7 @@ fields and the order of its type by construction.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
@@ -39,8 +39,17 @@ class Basics(Struct, frozen=True, gc=False):
     spacesta: bytes
 
 
-class Marks(Struct, frozen=True, gc=False):
-    """What stands beside the name of an account, encoded; shared by the accounts that have the same.
+class ItemMarks(Struct, frozen=True, gc=False):
+    """What lists show beside the name of an account, encoded: an item from `face_nft` to its closing brace.
+
+    Accounts that have the same share it.
+    """
+
+    item_end: bytes
+
+
+class Marks(ItemMarks, frozen=True, gc=False):
+    """What all replies show beside the name of an account, encoded; shared likewise.
 
     `decorations` is the stored text, None for nothing. `complete` is false where that text is too long to be kept: it
     has to be read again.
@@ -55,25 +64,30 @@ class Marks(Struct, frozen=True, gc=False):
 
 
 class RenderedItem(Struct, frozen=True, gc=False):
-    """What list items say of an account, encoded.
-
-    `face` is None where the default avatar is shown. `item_end` is an item from `face_nft` to its closing brace;
-    accounts share it.
-    """
+    """What list items say of an account, encoded. `face` is None where the default avatar is shown."""
 
     name: bytes
     face: bytes | None
     sign: bytes
-    item_end: bytes
+    marks: ItemMarks
+    # Makes it as large as a whole account, which so can take its place in memory: most of those that are asked for have
+    # been in a list before.
+    room: None = None
 
 
-class RenderedAccount(RenderedItem, frozen=True, gc=False):
-    """What all replies say of an account to everyone but itself, encoded."""
+class RenderedAccount(Struct, frozen=True, gc=False):
+    """What all replies say of an account to everyone but itself, encoded. `face` is as in an item."""
 
+    name: bytes
+    face: bytes | None
+    sign: bytes
+    marks: Marks
     birthday: bytes
     basics: Basics
-    marks: Marks
 
+
+Rendered: TypeAlias = RenderedItem | RenderedAccount
+"""What lists need, at least."""
 
 Decorate = Callable[[bytes | None, bool], dict[str, bytes]]
 """The decorations of a stored text, encoded, in the era given; of None all of them, else those that differ."""
@@ -272,21 +286,21 @@ class ItemEncoder:
         self._item, self._item_default = relation + own_face, relation + default_face
         self._stranger, self._stranger_default = stranger + own_face, stranger + default_face
 
-    def item(self, mid: int, attribute: int, mtime: int, groups: tuple[int, ...], account: RenderedItem) -> bytes:
+    def item(self, mid: int, attribute: int, mtime: int, groups: tuple[int, ...], account: Rendered) -> bytes:
         """One element; `groups` are the target's groups that the account is in, shown in an own list only."""
         tag = _encode(groups) if groups else b"null"
         head = (mid, attribute, mtime, tag, GROUP_SPECIAL in groups, account.name)
         if account.face is None:
-            return self._item_default % (*head, mid, account.sign, account.item_end)
-        return self._item % (*head, account.face, account.sign, account.item_end)
+            return self._item_default % (*head, mid, account.sign, account.marks.item_end)
+        return self._item % (*head, account.face, account.sign, account.marks.item_end)
 
-    def strangers(self, mids: list[int], mtimes: list[int], accounts: Sequence[RenderedItem]) -> list[bytes]:
+    def strangers(self, mids: list[int], mtimes: list[int], accounts: Sequence[Rendered]) -> list[bytes]:
         """Elements to which the viewer has no relation: what an anonymous viewer sees."""
         default, own = self._stranger_default, self._stranger
         return [
-            default % (mid, mtime, account.name, mid, account.sign, account.item_end)
+            default % (mid, mtime, account.name, mid, account.sign, account.marks.item_end)
             if account.face is None
-            else own % (mid, mtime, account.name, account.face, account.sign, account.item_end)
+            else own % (mid, mtime, account.name, account.face, account.sign, account.marks.item_end)
             for mid, mtime, account in zip(mids, mtimes, accounts, strict=True)
         ]
 
