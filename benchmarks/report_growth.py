@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from bulk.growth_results import GROWTH_GOAL, GrowthResults, Sample, Warm
-from tables import measured_on, table
+from tables import measured_on, spread, table
 
 _METHOD = """\
 `benchmarks/growth.py` makes communities as `bulk_load.py` does, of so many follows that each account has the same
@@ -14,7 +14,8 @@ asked one right after the other, {rounds} rounds of {seconds} s each after one t
 of 20, of accounts with at least 20. Warm means that all of a file is in the page cache: it is read through before
 each run. The growth is the median over the rounds of the p50 at the largest size, divided by that at the smallest.
 A worker keeps accounts as replies show them within a bound of memory. With the default one, most accounts of the large
-communities are read anew for each reply; with the larger one, the same setting for all sizes, none is.
+communities are read anew for each reply; with the larger one, the same setting for all sizes, long decorations alone
+are. Requests are about 200,000 accounts drawn at random, lists about 100,000 owners, as far as there are so many.
 
 Cold is a server that has just started, over a file of which nothing is in memory, asked {cold} times one after the
 other.
@@ -29,7 +30,7 @@ def render_growth(results: GrowthResults) -> list[str]:
         "## Growth",
         f"From {results.sizes[0].follows:,} to {largest.follows:,} follows; the star has {largest.accounts - 1:,}"
         f" followers at the largest size. Goal: no p50 grows to more than {GROWTH_GOAL:g} times.",
-        "![p50 against the number of follows](benchmarks/growth.svg)",
+        "![p50 against the number of follows, with the default bound for accounts](benchmarks/growth.svg)",
     ]
     for warm in results.warm:
         parts += _render_warm(results, warm, heads)
@@ -62,7 +63,8 @@ def render_growth(results: GrowthResults) -> list[str]:
 def _render_warm(results: GrowthResults, warm: Warm, heads: Sequence[str]) -> list[str]:
     """What servers of one bound for accounts in memory did."""
     grown = {kind: warm.growth(kind) for kind in results.labels}
-    missed = [f"{results.labels[kind]} ({growth:.2f})" for kind, growth in grown.items() if growth > GROWTH_GOAL]
+    missed = [f"{results.labels[kind]} ({of.median:.2f})" for kind, of in grown.items() if of.median > GROWTH_GOAL]
+    near = [results.labels[kind] for kind, of in grown.items() if of.median <= GROWTH_GOAL < of.highest]
     if warm is results.warm[0]:
         bound = f"the default `--account-cache-mb {warm.account_cache_mb}`"
     else:
@@ -70,14 +72,20 @@ def _render_warm(results: GrowthResults, warm: Warm, heads: Sequence[str]) -> li
     verdict = f"goal met by {len(grown) - len(missed)} of {len(grown)} kinds of requests"
     return [
         f"p50 in milliseconds by the number of follows, warm, with {bound}: {verdict}"
-        + (f", not by {'; '.join(missed)}." if missed else "."),
+        + (f", not by {'; '.join(missed)}." if missed else ".")
+        + (f" In one round or another these grew to more: {'; '.join(near)}." if near else ""),
         table(
-            ("requests", *heads, "growth"),
+            ("requests", *heads, "growth", "lowest to highest"),
             [
-                (label, *(f"{_p50(runs[kind]):.2f}" for runs in warm.runs), f"{grown[kind]:.2f}")
+                (
+                    label,
+                    *(f"{_p50(runs[kind]):.2f}" for runs in warm.runs),
+                    f"{grown[kind].median:.2f}",
+                    spread(grown[kind], 2),
+                )
                 for kind, label in results.labels.items()
             ]
-            + [("worker, MB resident", *(f"{of:,.0f}" for of in warm.resident_mb), "")],
+            + [("worker, MB resident", *(f"{of:,.0f}" for of in warm.resident_mb), "", "")],
         ),
     ]
 

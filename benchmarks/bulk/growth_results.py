@@ -1,9 +1,7 @@
 """What is kept of measuring the same requests on communities of several sizes."""
 
-from statistics import median
-
 from msgspec import Struct
-from results import Machine
+from results import Machine, Ratio, ratio_of
 
 GROWTH_GOAL = 1.3
 """At the largest size each p50 is at most so many times that of the smallest."""
@@ -36,10 +34,10 @@ class Warm(Struct, frozen=True, kw_only=True):
     resident_mb: list[float]
     runs: list[dict[str, list[Sample]]]
 
-    def growth(self, kind: str) -> float:
-        """The p50 at the largest size beside that at the smallest: the median over the rounds."""
+    def growth(self, kind: str) -> Ratio:
+        """The p50 at the largest size beside that at the smallest, within each round."""
         first, last = self.runs[0][kind], self.runs[-1][kind]
-        return median(large.p50_ms / small.p50_ms for small, large in zip(first, last, strict=True))
+        return ratio_of([large.p50_ms / small.p50_ms for small, large in zip(first, last, strict=True)])
 
 
 class GrowthResults(Struct, frozen=True, kw_only=True):

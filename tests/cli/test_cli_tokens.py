@@ -152,3 +152,16 @@ def test_a_token_that_cannot_be_printed_does_not_hold(run: Upspace, store_url: s
     assert (ran.returncode, ran.stderr) == (1, b"upspace: No space left on device\n")
     (token,) = listed(run)
     assert token["revoked"] is not None
+
+
+def test_no_token_is_issued_where_none_can_be_printed(run: Upspace, store_url: str) -> None:
+    ran = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *command_line("token", "issue", "5", "--store", store_url)],
+        stderr=subprocess.PIPE,
+        env=environment(),
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(b"upspace: no token is issued")
+    assert listed(run) == []

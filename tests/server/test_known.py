@@ -415,6 +415,28 @@ def test_what_was_read_before_others_learned_of_a_change_is_not_kept(
     assert worker.one(1) is None if end == "deleted" else name_of(worker.one(1)) == "new"
 
 
+def test_a_slow_page_leaves_whole_who_has_been_read_whole_since(run: Run, store: Watched) -> None:
+    worker = Worker(run, store)
+    known = worker.known
+
+    async def overlap() -> RenderedAccount | None:
+        newest = await store.newest_change()
+        await known.many([2], newest)
+        store.held = held = Held()
+        slow = asyncio.ensure_future(known.many([1], newest))
+        await held.done.wait()
+        store.held = None
+        whole = await known.one(1, newest)
+        held.told.set()
+        await slow
+        return whole
+
+    whole = run(overlap())
+    store.asked.clear()
+    assert worker.one(1) is whole
+    assert store.asked == []
+
+
 def test_a_slow_page_does_not_put_back_what_another_has_read_since(run: Run, store: Watched) -> None:
     worker = Worker(run, store)
     known = worker.known

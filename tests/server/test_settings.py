@@ -31,6 +31,10 @@ def test_a_public_url_is_one_of_the_web_and_stands_before_avatars(url: str) -> N
         "http://a b",
         "http://a?b",
         "http://a#b",
+        "http://:80",
+        "http://a:b",
+        "http://{mid}",
+        "http://a/{mid}",
     ],
 )
 def test_a_public_url_that_is_none_is_one_line(url: str) -> None:

@@ -45,8 +45,9 @@ def test_an_empty_file_may_become_a_store(path: Path) -> None:
     assert asyncio.run(migrate_store(f"sqlite:///{path}")) == (0, NEWEST)
 
 
-def test_the_database_of_another_program_is_refused_and_stays_as_it_is(path: Path) -> None:
-    execute(path, "create table account (id integer primary key, balance real)")
+@pytest.mark.parametrize("table", ["account (id integer primary key, balance real)", "schema_version (version text)"])
+def test_the_database_of_another_program_is_refused_and_stays_as_it_is(path: Path, table: str) -> None:
+    execute(path, f"create table {table}")
     before = path.read_bytes()
     with pytest.raises(StoreUnavailableError, match="is the database of another program"):
         asyncio.run(migrate_store(f"sqlite:///{path}"))

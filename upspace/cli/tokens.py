@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 import time
 
 import click
@@ -35,13 +36,18 @@ def issue(mid: int, days: float | None, note: str, store: str) -> None:
     if days is not None and math.isnan(days):
         raise click.UsageError("--days must be a number")
     holds_s = None if days is None else int(days * DAY_S)
+    if sys.stdout is None:
+        raise click.ClickException("no token is issued: standard output is closed, and it is shown only once")
     now = int(time.time())
     issued = with_store(lambda opened: issue_token(opened, mid, now, holds_s, note), store)
     try:
         click.echo(msgspec.json.format(msgspec.json.encode(issued)).decode())
     except OSError:
         # Nobody has seen it, and it is not shown again.
-        with_store(lambda opened: opened.revoke_tokens(now, digest_prefix=issued.id), store)
+        try:
+            with_store(lambda opened: opened.revoke_tokens(now, digest_prefix=issued.id), store)
+        except click.ClickException as error:
+            raise click.ClickException(f"token {issued.id} holds, but could not be printed: {error}") from error
         raise
 
 

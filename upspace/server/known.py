@@ -73,7 +73,9 @@ class KnownAccounts:
             found |= {mid: self._renderer.item(accounts.get(mid)) for mid in missing}
             if seen == self._seen:
                 for mid in missing:
-                    self._keep(mid, found[mid])
+                    # Meanwhile another request may have read it whole.
+                    if mid not in kept:
+                        self._keep(mid, found[mid])
             return [found[mid] for mid in mids]
 
     def clear(self) -> None:
@@ -141,10 +143,13 @@ class _SharedMarks:
 
     def _is_last(self, part: ItemMarks | bytes) -> bool:
         """Whether one holder less was the last one."""
-        holders = self._holders.pop(id(part)) - 1
+        holders = self._holders[id(part)] - 1
         if holders:
+            # In its place: a table in which places are given up and taken anew grows to twice the size.
             self._holders[id(part)] = holders
-        return holders == 0
+            return False
+        del self._holders[id(part)]
+        return True
 
 
 def _texts(marks: ItemMarks) -> tuple[bytes, ...]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # What took longer to make than the network thread needs to send it. Were each such reply handed over as soon as it is
 # made, the network thread would go to sleep after every one, and waking it costs more than sending. So they wait for
 # those that are made in the same turn of the loop: a fifth more list pages a second. Replies about one account are made
-# quickly and lose by it: acc/info a quarter of its requests a second.
+# quickly and lose by it: acc/info answers 1.27 times as many without (median of 20 pairs of runs).
 _SENT_AT_ONCE_BYTES = 4000
 
 

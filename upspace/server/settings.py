@@ -17,7 +17,7 @@ ENVIRONMENT_PREFIX = "UPSPACE_"
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared with, not bound to
 
 _ADMIN_TOKEN_MIN = 16
-_PUBLIC_URL = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?", re.IGNORECASE)
+_PUBLIC_URL = re.compile(r"https?://(?:\[[\da-f:.]+\]|[^\s/?#:{}\[\]]+)(?::\d+)?(?:/[^\s?#{}]*)?", re.IGNORECASE)
 
 
 class SettingsError(Exception):

@@ -70,8 +70,8 @@ class RenderedItem(Struct, frozen=True, gc=False):
     face: bytes | None
     sign: bytes
     marks: ItemMarks
-    # Makes it as large as a whole account, which so can take its place in memory: most of those that are asked for have
-    # been in a list before.
+    # As large as a whole account, so that one fits the memory that an item leaves: most accounts that are shown whole
+    # have been in a list before.
     room: None = None
 
 

@@ -180,7 +180,8 @@ def _version(db: apsw.Connection) -> tuple[int, int]:
 
 def _check_own(db: apsw.Connection, url: str) -> None:
     """Raise StoreUnavailableError for the file of another program: what its tables mean, it alone knows."""
-    if db.execute("select 1 from sqlite_schema").fetchone() and not db.table_exists("main", "schema_version"):
+    columns = {row[1] for row in db.execute("pragma table_info(schema_version)")}
+    if not {"version", "oldest_compatible"} <= columns and db.execute("select 1 from sqlite_schema").fetchone():
         raise StoreUnavailableError(f"{url} is the database of another program: its tables are not those of a store")
 
 
