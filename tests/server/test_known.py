@@ -88,6 +88,25 @@ class Worker:
     def many(self, *mids: int) -> list[Rendered]:
         return self._run(self.known.many(mids, self._run(self._store.newest_change())))
 
+    def meanwhile(self, read: Callable[[int], Awaitable[T]], work: Callable[[int], Awaitable[object]]) -> T:
+        """What a slow read gives: the store has answered it, and it is told only after `work` is done.
+
+        Both are called with the number of the newest change before.
+        """
+
+        async def overlap() -> T:
+            newest = await self._store.newest_change()
+            await self.known.many([9], newest)
+            self._store.held = held = Held()
+            slow = asyncio.ensure_future(read(newest))
+            await held.done.wait()
+            self._store.held = None
+            await work(newest)
+            held.told.set()
+            return await slow
+
+        return self._run(overlap())
+
     def names(self, *mids: int) -> list[str]:
         return [name_of(account) for account in self.many(*mids)]
 
@@ -391,26 +410,18 @@ def test_what_was_read_before_others_learned_of_a_change_is_not_kept(
     worker = Worker(run, store)
     known = worker.known
 
-    async def overlap() -> Rendered | None:
-        newest = await store.newest_change()
-        await known.many([2], newest)
-        store.held = held = Held()
-        slow = asyncio.ensure_future(read(newest))
-        await held.done.wait()
-        store.held = None
+    async def change(newest: int) -> None:
         if end == "renamed":
             await store.change_account(1, lambda _: person(1, "new"))
         else:
             await store.delete_account(1, 5)
         await known.many([2], await store.newest_change())
-        held.told.set()
-        return await slow
 
     async def read(newest: int) -> Rendered | None:
         return await known.one(1, newest) if by == "one" else (await known.many([1], newest))[0]
 
     # This reply may show what was: it began before the change. The next one may not.
-    assert name_of(run(overlap())) == "name 1"
+    assert name_of(worker.meanwhile(read, change)) == "name 1"
     assert worker.names(1) == ["new" if end == "renamed" else DELETED_NAME]
     assert worker.one(1) is None if end == "deleted" else name_of(worker.one(1)) == "new"
 
@@ -418,22 +429,9 @@ def test_what_was_read_before_others_learned_of_a_change_is_not_kept(
 def test_a_slow_page_leaves_whole_who_has_been_read_whole_since(run: Run, store: Watched) -> None:
     worker = Worker(run, store)
     known = worker.known
-
-    async def overlap() -> RenderedAccount | None:
-        newest = await store.newest_change()
-        await known.many([2], newest)
-        store.held = held = Held()
-        slow = asyncio.ensure_future(known.many([1], newest))
-        await held.done.wait()
-        store.held = None
-        whole = await known.one(1, newest)
-        held.told.set()
-        await slow
-        return whole
-
-    whole = run(overlap())
+    worker.meanwhile(lambda newest: known.many([1], newest), lambda newest: known.one(1, newest))
     store.asked.clear()
-    assert worker.one(1) is whole
+    assert isinstance(worker.one(1), RenderedAccount)
     assert store.asked == []
 
 
@@ -441,17 +439,10 @@ def test_a_slow_page_does_not_put_back_what_another_has_read_since(run: Run, sto
     worker = Worker(run, store)
     known = worker.known
 
-    async def overlap() -> list[Rendered]:
-        newest = await store.newest_change()
-        store.held = held = Held()
-        slow = asyncio.ensure_future(known.many([1, 2], newest))
-        await held.done.wait()
-        store.held = None
+    async def change(newest: int) -> None:
         await store.change_account(1, lambda _: person(1, "new"))
         await known.many([1], await store.newest_change())
-        held.told.set()
-        return await slow
 
-    names = [name_of(account) for account in run(overlap())]
-    assert names[1] == "name 2"
+    _, other = worker.meanwhile(lambda newest: known.many([1, 2], newest), change)
+    assert name_of(other) == "name 2"
     assert worker.names(1, 2) == ["new", "name 2"]

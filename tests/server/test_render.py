@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET, Struct
 from msgspec.structs import asdict, replace
+from shown_accounts import listed_account, seen_account
 
-from upspace.model import ListedAccount, SeenAccount
 from upspace.records import profile_of
 from upspace.server.render import DELETED_NAME, Renderer, decorate
 from upspace.server.settings import build_settings
@@ -72,29 +72,6 @@ class House:
 
 
 HOUSES = {profile: House(profile) for profile in PROFILES}
-
-
-def seen(record: AccountRecord) -> SeenAccount:
-    """What the store says of the account of a record."""
-    profile = profile_of(record)
-    return SeenAccount(profile.account, profile.standing.state, int(profile.standing.hides_birthday))
-
-
-def listed(record: AccountRecord) -> ListedAccount:
-    """What the store says of the account of a record to lists."""
-    shown = profile_of(record).account
-    name_render = None if record.name_render is None else ENCODE(record.name_render).decode()
-    return ListedAccount(
-        shown.mid,
-        shown.name,
-        shown.face,
-        shown.face_nft,
-        shown.sign,
-        shown.nft_icon,
-        shown.official,
-        shown.vip,
-        name_render,
-    )
 
 
 def whole_info(house: House, record: AccountRecord, birthday: str) -> AccInfo:
@@ -190,7 +167,7 @@ def relation_vip(vip: Vip) -> RelationVip:
 @settings(deadline=None, max_examples=300)
 @given(record=structs(AccountRecord), photo=st.booleans())
 def test_every_reply_shows_what_the_record_of_an_account_says(profile: str, record: AccountRecord, photo: bool) -> None:
-    house, account = HOUSES[profile], seen(record)
+    house, account = HOUSES[profile], seen_account(profile_of(record))
     whole, mid = house.renderer.account(account), record.mid
     assert house.info(mid, whole) == ENCODE(whole_info(house, record, "" if record.hides_birthday else record.birthday))
     assert house.card(mid, whole, photo) == ENCODE(whole_card(house, record, photo))
@@ -198,7 +175,7 @@ def test_every_reply_shows_what_the_record_of_an_account_says(profile: str, reco
     own = house.renderer.own_account(account.account, account.state)
     assert house.info(mid, own) == ENCODE(whole_info(house, record, record.birthday))
     # For lists what they show is enough, and what is kept.
-    assert house.items(mid, house.renderer.item(listed(record))) == house.items(mid, whole)
+    assert house.items(mid, house.renderer.item(listed_account(profile_of(record)))) == house.items(mid, whole)
     kept = house.renderer.abridged(whole)
     assert house.items(mid, kept) == house.items(mid, whole)
     assert kept == whole or house.renderer.completed(kept, account.account.decorations) == whole
@@ -211,9 +188,9 @@ def test_the_avatar_is_the_own_one_or_the_default_one(profile: str, default_face
     house = House(profile, default_face)
     for mid in (1, 2**63 - 1):
         record = read_record({"mid": mid, "name": "n", "face": face})
-        account = house.renderer.account(seen(record))
+        account = house.renderer.account(seen_account(profile_of(record)))
         assert house.items(mid, account) == [ENCODE(whole_item(house, record))] * 2
-        assert house.items(mid, house.renderer.item(listed(record))) == house.items(mid, account)
+        assert house.items(mid, house.renderer.item(listed_account(profile_of(record)))) == house.items(mid, account)
         assert house.info(mid, account) == ENCODE(whole_info(house, record, ""))
         assert house.card(mid, account, False) == ENCODE(whole_card(house, record, False))
         assert house.renderer.face(profile_of(record).account) == house.face(mid, face)

@@ -1,13 +1,12 @@
 """What a store must answer, computed from plain dictionaries, and the samples that stores are filled with."""
 
-import json
 from collections.abc import Iterable
 from hashlib import sha256
 from random import Random
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
+from shown_accounts import listed_account, seen_account
 
 from upspace.model import (
     Account,
@@ -16,11 +15,9 @@ from upspace.model import (
     Counters,
     Figures,
     Listed,
-    ListedAccount,
     ListOwner,
     Profile,
     Relation,
-    SeenAccount,
     Standing,
     Token,
     Upstat,
@@ -51,29 +48,6 @@ def follow(owner: int, other: int, mtime: int = 1, *groups: int) -> Relation:
 def token(text: str, mid: int, issued: int = 10, **more: Any) -> Token:
     """A token of an account, told by a text."""
     return Token(sha256(text.encode()).digest(), mid, issued, **more)
-
-
-def seen_account(profile: Profile) -> SeenAccount:
-    """The account with what decides how others see it."""
-    return SeenAccount(profile.account, profile.standing.state, int(profile.standing.hides_birthday))
-
-
-def listed_account(profile: Profile) -> ListedAccount:
-    """What lists show of the account."""
-    shown = profile.account
-    decorations = json.loads(shown.decorations or "{}")
-    name_render = decorations.get("name_render")
-    return ListedAccount(
-        shown.mid,
-        shown.name,
-        shown.face,
-        shown.face_nft,
-        shown.sign,
-        shown.nft_icon,
-        shown.official,
-        shown.vip,
-        None if name_render is None else msgspec.json.encode(name_render).decode(),
-    )
 
 
 def newest_first(rows: Iterable[Listed]) -> list[Listed]:

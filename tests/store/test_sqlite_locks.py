@@ -8,8 +8,9 @@ from pathlib import Path
 
 import apsw
 import pytest
+from shown_accounts import seen_account
 from sqlite_files import execute, migrated, opened
-from store_oracle import profile, seen_account
+from store_oracle import profile
 
 from upspace.model import Token
 from upspace.store import migrate_store, open_store

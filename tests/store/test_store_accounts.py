@@ -5,6 +5,7 @@ from random import Random
 import pytest
 from every_engine import Run
 from msgspec.structs import replace
+from shown_accounts import listed_account, seen_account
 from store_oracle import (
     BIGGEST,
     BLACK,
@@ -13,12 +14,10 @@ from store_oracle import (
     Oracle,
     assert_agrees,
     follow,
-    listed_account,
     profile,
     random_profile,
     random_relations,
     reported,
-    seen_account,
 )
 
 from upspace.model import (

@@ -86,8 +86,6 @@ def import_(
         done = run_interruptibly(_import(store, files, options))
     except (FormatError, StrictError, StagingError, StoreError) as error:
         raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(f"{error.filename or 'a file'}: {error.strerror or error}") from error
     created = f" {done.created:,} accounts that relations name were made." if done.created else ""
     click.echo(
         f"{done.users:,} users and {done.relations:,} relations are in {without_password(store)} now,"

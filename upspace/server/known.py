@@ -74,7 +74,7 @@ class KnownAccounts:
             if seen == self._seen:
                 for mid in missing:
                     # Meanwhile another request may have read it whole.
-                    if mid not in kept:
+                    if mid not in self._kept:
                         self._keep(mid, found[mid])
             return [found[mid] for mid in mids]
 
