@@ -8,32 +8,17 @@ connections. It is what grouped writes are measured against.
 
 import argparse
 import os
-from collections.abc import Callable
-from functools import partial
-from typing import Any
+import socket
+from multiprocessing import Pipe
 
-from granian.constants import Interfaces, Loops
-from granian.server import Server
+import uvloop
 
 from upspace.data.asked import fill_store
-from upspace.server.rsgi import RsgiDoor
-from upspace.server.settings import build_settings
+from upspace.server.settings import Settings, build_settings
+from upspace.server.worker import Task, serve_worker
 from upspace.store.postgres import group_commits
 from upspace.store.postgres import writer as postgres
 from upspace.store.sqlite import writer as sqlite
-
-
-def load_door(url: str, public_url: str, connections: int) -> Any:
-    """Runs in the worker: the door of upspace, over writers that never take more than one at a time."""
-    sqlite.GROUP_MAX = postgres.PAIRS_MAX = postgres.ACCOUNTS_MAX = 1
-    group_commits._UNDER_WAY_MAX = connections
-    # Writes get half of the connections.
-    return RsgiDoor(settings_of(url, public_url, 2 * connections), fill_store)
-
-
-def settings_of(url: str, public_url: str, connections: int) -> Any:
-    """The settings of `upspace serve` with these options."""
-    return build_settings({"store": url, "public_url": public_url, "store_connections": connections})
 
 
 def parse_options(parser: argparse.ArgumentParser) -> argparse.Namespace:
@@ -46,23 +31,24 @@ def parse_options(parser: argparse.ArgumentParser) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def serve(port: int, target_loader: Callable[[], Any]) -> None:
-    """Serve what `target_loader` makes in the worker, with the options of `upspace serve`, until a signal comes."""
-    Server(
-        "upspace",
-        address="127.0.0.1",
-        port=port,
-        interface=Interfaces.RSGI,
-        workers=1,
-        loop=Loops.uvloop,
-        websockets=False,
-    ).serve(target_loader=target_loader, wrap_loader=False)
+def serve(given: argparse.Namespace, connections: int) -> None:
+    """Be the one worker of `upspace serve` with these options, until a signal comes."""
+    settings: Settings = build_settings(
+        {"store": given.store, "public_url": given.public_url, "store_connections": connections}
+    )
+    listener = socket.create_server(("127.0.0.1", given.port))
+    # Nobody watches this worker: the other end stays open and says nothing.
+    _parent, line = Pipe()
+    uvloop.run(serve_worker(Task(settings, fill_store, limits_table=None, certificate=None), listener, line))
 
 
 def main() -> None:
     """Serve until a signal comes."""
     given = parse_options(argparse.ArgumentParser(description="upspace with one transaction a write."))
-    serve(given.port, partial(load_door, given.store, given.public_url, given.connections))
+    # A writer never takes more than one change at a time, and writes get half of the connections.
+    sqlite.GROUP_MAX = postgres.PAIRS_MAX = postgres.ACCOUNTS_MAX = 1
+    group_commits._UNDER_WAY_MAX = given.connections
+    serve(given, 2 * given.connections)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,10 @@ what gathered lookups are measured against.
 import argparse
 import asyncio
 from collections.abc import Collection, Mapping
-from functools import partial
 from typing import Any, TypeVar
 
-from single_commits import parse_options, serve, settings_of
+from single_commits import parse_options, serve
 
-from upspace.data.asked import fill_store
-from upspace.server.rsgi import RsgiDoor
 from upspace.store.postgres import reader, store
 from upspace.store.postgres.gather import Gathered
 from upspace.store.postgres.reader import Reader
@@ -39,21 +36,16 @@ class SingleReader(Reader):
         self._pages = {}
 
 
-def load_door(url: str, public_url: str, connections: int) -> Any:
-    """Runs in the worker: the door of upspace, over a store that gathers nothing."""
+def main() -> None:
+    """Serve until a signal comes."""
+    given = parse_options(argparse.ArgumentParser(description="upspace over PostgreSQL with one query a request."))
     for module, name, single in (
         (reader, "Gathered", Single),
         (store, "Gathered", Single),
         (store, "Reader", SingleReader),
     ):
         setattr(module, name, single)
-    return RsgiDoor(settings_of(url, public_url, connections), fill_store)
-
-
-def main() -> None:
-    """Serve until a signal comes."""
-    given = parse_options(argparse.ArgumentParser(description="upspace over PostgreSQL with one query a request."))
-    serve(given.port, partial(load_door, given.store, given.public_url, given.connections))
+    serve(given, given.connections)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import httpx
 import pytest
 from conftest import DEADLINE_S, Ran, client_of, quiet_server
 from control_world import ALICE, BOB, INFO, World, controlled
-from receivers import curl
 
 from upspace.data.asked import fill_store
 from upspace.server.asgi import AsgiDoor
@@ -88,17 +87,6 @@ def test_a_request_without_a_host_is_refused(world: World) -> None:
     connection.endheaders()
     assert connection.getresponse().status in (400, 403)
     connection.close()
-
-
-def test_over_http_2_the_host_is_the_one_that_is_asked_for(world: World) -> None:
-    url = f"{world.served.url}/-/control/faults"
-    ran = curl("--http2-prior-knowledge", url)
-    assert (ran.returncode, ran.stdout) == (0, b'{"code":0,"message":"0","ttl":1,"data":[]}')
-    refused = curl("--http2-prior-knowledge", "--header", "host: evil.example", url)
-    assert b'"code":-403' in refused.stdout
-    world.done("DELETE", "requests")
-    curl("--http2-prior-knowledge", f"{world.served.url}{INFO}?mid={BOB}")
-    assert world.requests()[0]["headers"]["host"] == world.served.url.removeprefix("http://")
 
 
 def test_anywhere_lets_all_in(tmp_path: Path) -> None:

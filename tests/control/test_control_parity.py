@@ -1,4 +1,4 @@
-"""Both doors, Granian's socket and ASGI in process, give the same replies for every shape that is a reply."""
+"""Both doors, a socket and ASGI in process, give the same replies for every shape that is a reply."""
 
 import asyncio
 from collections.abc import Callable, Iterator

@@ -13,9 +13,7 @@ import httpx
 import pytest
 from conftest import DEADLINE_S
 from control_world import ALICE, BOB, DAVE, INFO, MODIFY, World, controlled
-from receivers import curl
 
-from upspace.server.control.sockets import reset_connection
 from upspace.server.http import BODY_MAX_BYTES
 
 REQUEST = b"GET %b?mid=%d HTTP/1.1\r\nhost: localhost\r\n\r\n" % (INFO.encode(), BOB)
@@ -83,23 +81,6 @@ def test_a_reset_after_a_delay_of_a_client_that_has_left(world: World) -> None:
         pass
     world.done("DELETE", "faults")
     assert world.info_code() == 0
-
-
-def test_over_http_2_a_reset_ends_the_connection_and_a_cut_its_stream(world: World) -> None:
-    url = f"{world.served.url}{INFO}?mid={BOB}"
-    rule = world.fault("reset")
-    assert curl("--http2-prior-knowledge", url).returncode != 0
-    assert world.counts(rule)[1] >= 1
-    world.done("DELETE", "faults")
-    world.fault("cut_off")
-    assert curl("--http2-prior-knowledge", url).returncode == 92
-    world.done("DELETE", "faults")
-    assert b'"code":0' in curl("--http2-prior-knowledge", url).stdout
-
-
-def test_there_is_nothing_to_reset_where_nobody_is_connected() -> None:
-    for peer in ("127.0.0.1:1", "[::1]:1", "", "unix", "127.0.0.1"):
-        assert not reset_connection(peer)
 
 
 @pytest.mark.parametrize("drip", [{}, {"drip_bytes": 100, "drip_pause_s": 0.001}])

@@ -61,9 +61,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "cli": ("upspace",),
 }
 
-# The files that open a store themselves: the door whose server hands it nothing but a setting, and its runner.
+# The files that open a store themselves: a worker, which is handed nothing but settings, and its runner.
 DOORS: dict[str, tuple[str, ...]] = {
-    "server/rsgi.py": ("upspace.store.open_store",),
+    "server/worker.py": ("upspace.store.open_store",),
     # opens the store once before the workers do, to fail early, and tidies up after them
     "server/run.py": ("upspace.store.open_store", "upspace.store.tidy_store"),
 }
@@ -112,7 +112,7 @@ def violations(file: str, source: str) -> list[str]:
 
 
 def test_the_files_of_the_house_are_found() -> None:
-    assert {"__init__.py", "model.py", "wire/forms.py", "store/sqlite/store.py", "server/rsgi.py"} <= set(FILES)
+    assert {"__init__.py", "model.py", "wire/forms.py", "store/sqlite/store.py", "server/worker.py"} <= set(FILES)
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -146,9 +146,9 @@ def test_a_file_imports_only_what_its_room_may(file: str) -> None:
             "upspace.store.sqlite.store.SqliteStore",
         ),
         ("server/app.py", "from upspace.store import open_store", "upspace.store.open_store"),
-        ("server/rsgi.py", "from upspace.store import migrate_store", "upspace.store.migrate_store"),
-        ("server/rsgi.py", "import upspace.store", "upspace.store"),
-        ("server/rsgi.py", "from upspace.store.sqlite import store", "upspace.store.sqlite.store"),
+        ("server/worker.py", "from upspace.store import migrate_store", "upspace.store.migrate_store"),
+        ("server/worker.py", "import upspace.store", "upspace.store"),
+        ("server/worker.py", "from upspace.store.sqlite import store", "upspace.store.sqlite.store"),
         ("server/app.py", "from upspace import cli", "upspace.cli"),
         ("server/admin.py", "from upspace.data.community import settle", "upspace.data.community.settle"),
         ("wire/record.py", "from upspace.records import profile_of", "upspace.records.profile_of"),
@@ -169,7 +169,7 @@ def test_a_file_imports_only_what_its_room_may(file: str) -> None:
             "from upspace.wire import codes, errors, profiles\nfrom upspace.model import Window",
             None,
         ),
-        ("server/rsgi.py", "from upspace.store import open_store", None),
+        ("server/worker.py", "from upspace.store import open_store", None),
         ("server/own.py", "from upspace import __version__", None),
         ("cli.py", "from upspace.store.sqlite.store import SqliteStore", None),
         ("cli/__init__.py", "from importlib import import_module\nimport_module(name)", None),

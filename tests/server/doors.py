@@ -1,4 +1,4 @@
-"""The two ways in that a test may send the same requests through: Granian's socket, and ASGI in process."""
+"""The two ways in that a test may send the same requests through: a socket, and ASGI in process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ from upspace.server.asgi import AsgiDoor
 from upspace.server.settings import build_settings
 from upspace.store import open_store
 
-DOORS = ("granian", "asgi")
+DOORS = ("socket", "asgi")
 
 
 class Door(NamedTuple):
@@ -32,7 +32,7 @@ async def _parts_later(parts: Sequence[bytes]) -> AsyncIterator[bytes]:
 @contextmanager
 def open_door(kind: str, folder: Path, url: str, **settings: str | bool) -> Iterator[Door]:
     """A door of this kind to the store at `url`; a setting that is a bool is a switch that is on."""
-    if kind == "granian":
+    if kind == "socket":
         flags: list[str] = []
         for name, value in settings.items():
             flags += [f"--{name.replace('_', '-')}", *([value] if isinstance(value, str) else [])]

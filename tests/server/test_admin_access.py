@@ -68,7 +68,7 @@ WRONG: list[dict[str, str]] = [
 @pytest.mark.parametrize("headers", WRONG, ids=lambda headers: str(headers)[:60])
 def test_a_missing_or_wrong_token_is_403_and_changes_nothing(world: World, headers: dict[str, str]) -> None:
     before = world.done("GET", f"/{STRANGER}"), world.done("GET", f"/{STRANGER}/tokens")
-    others = [("GET", "/-/admin/", None), ("GET", "/-/admin/nothing", None), ("BREW", f"{ACCOUNTS}/x/tokens", None)]
+    others = [("GET", "/-/admin/", None), ("GET", "/-/admin/nothing", None), ("PROPFIND", f"{ACCOUNTS}/x/tokens", None)]
     for method, path, body in ENDPOINTS + others:
         response = world.ask(method, f"{path}?access_key={ADMIN_TOKEN}&callback=cb", body, headers)
         assert (response.status_code, response.headers["content-type"]) == (403, "application/json; charset=utf-8")
@@ -116,7 +116,7 @@ def test_what_is_not_under_the_prefix_asks_for_no_token(world: World, path: str)
 @pytest.mark.parametrize(
     ("path", "methods", "allow"),
     [
-        (f"{ACCOUNTS}/{HUB}", ("POST", "OPTIONS", "BREW"), "DELETE, GET, HEAD, PATCH, PUT"),
+        (f"{ACCOUNTS}/{HUB}", ("POST", "OPTIONS", "PROPFIND"), "DELETE, GET, HEAD, PATCH, PUT"),
         (f"{ACCOUNTS}/x/tokens", ("PUT", "PATCH", "OPTIONS"), "DELETE, GET, HEAD, POST"),
     ],
 )

@@ -53,7 +53,7 @@ def seen(response: httpx.Response) -> tuple[Any, ...]:
     return response.status_code, headers, VARYING.sub(r'"\1":""', response.text)
 
 
-def test_the_asgi_door_answers_as_granian_does(stores: Stores, engine: str, tmp_path: Path) -> None:
+def test_the_asgi_door_answers_as_the_socket_does(stores: Stores, engine: str, tmp_path: Path) -> None:
     one, two = (people_store(stores.new(engine)) for _ in range(2))
     requests = [(method, ACCOUNTS + path, body, headers) for headers in (ADMIN, {}) for method, path, body in SCENARIO]
     variables = {"UPSPACE_ADMIN_TOKEN": ADMIN_TOKEN}

@@ -1,4 +1,4 @@
-"""The same requests get the same replies through every door: Granian, ASGI in process, ASGI under uvicorn."""
+"""The same requests get the same replies through every door: the socket, ASGI in process, ASGI under uvicorn."""
 
 import asyncio
 import socket
@@ -55,7 +55,7 @@ REQUESTS = [
     *(Asked("GET", f"{path}", bearer(DECORATED)) for path in (NAV, MYINFO, "/x/space/v2/myinfo")),
     *(Asked("GET", path) for path in (NAV, MYINFO, "/x/frontend/finger/spi", "/-/openapi.json", "/-/faces/7.svg")),
     *(Asked("HEAD", path) for path in (NAV, "/-/openapi.json", "/-/faces/7.svg", "/nowhere")),
-    *(Asked(method, f"{INFO}?mid=1") for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW")),
+    *(Asked(method, f"{INFO}?mid=1") for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND")),
     *(
         Asked("GET", path)
         for path in ("/", "/x/", f"{INFO}/", f"/x/sp%61ce/acc/info?mid={HUB}", "/x/%E5%8F%B7", "/x/%ff")
@@ -152,7 +152,7 @@ def assert_same(one: list[Answered], two: list[Answered]) -> None:
     assert differing == []
 
 
-def test_the_asgi_door_in_process_answers_as_granian_does(seed_server: Served, people_url: str) -> None:
+def test_the_asgi_door_in_process_answers_as_the_socket_does(seed_server: Served, people_url: str) -> None:
     async def ask() -> list[Answered]:
         door = door_to(people_url, seed_server.url)
         async with lifespan(door) as answers:
@@ -164,7 +164,7 @@ def test_the_asgi_door_in_process_answers_as_granian_does(seed_server: Served, p
     assert_same(ask_socket(seed_server.url), asyncio.run(ask()))
 
 
-def test_the_asgi_door_under_uvicorn_answers_as_granian_does(seed_server: Served, uvicorn_url: str) -> None:
+def test_the_asgi_door_under_uvicorn_answers_as_the_socket_does(seed_server: Served, uvicorn_url: str) -> None:
     assert_same(ask_socket(seed_server.url), ask_socket(uvicorn_url))
 
 

@@ -187,7 +187,7 @@ def test_a_store_that_cannot_be_served_is_refused(tmp_path: Path) -> None:
 # The superuser may read every file, so it becomes somebody else once what the command needs is imported.
 AS_SOMEBODY = """
 import os, sys
-import granian.server, upspace.cli.serving, upspace.store.sqlite.store
+import upspace.server.run, upspace.cli.serving, upspace.store.sqlite.store
 from upspace.cli import main
 if os.geteuid() == 0:
     os.seteuid(65534)

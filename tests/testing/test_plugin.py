@@ -215,7 +215,7 @@ def test_a_run_without_the_fixture_imports_nothing_and_starts_nothing(run: pytes
 
         def test_it():
             assert "upspace.testing.plugin" in sys.modules
-            early = {"httpx", "msgspec", "apsw", "granian", "upspace.testing.world", "upspace.server.settings"}
+            early = {"httpx", "msgspec", "apsw", "uvloop", "upspace.testing.world", "upspace.server.settings"}
             assert not early & set(sys.modules)
     """)
     run.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:randomly").assert_outcomes(passed=1)

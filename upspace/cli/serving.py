@@ -16,9 +16,9 @@ import msgspec
 from upspace import __version__
 from upspace.cli.common import settings_options
 from upspace.cli.proxying import authority_option, open_authority
-from upspace.server.run import ListenError
 from upspace.server.run import serve as run_server
 from upspace.server.settings import Settings, SettingsError, build_settings
+from upspace.server.watch import ServeError
 from upspace.store import migrate_store, open_store
 from upspace.store.interface import StoreError
 from upspace.store.urls import without_password
@@ -111,7 +111,7 @@ def _serve(settings: Settings, authority: Path | None, *, examples: bool) -> Non
     try:
         with _certificate(settings, trusted) as certificate:
             run_server(settings, announce, fill_store, certificate)
-    except (StoreError, ListenError) as error:
+    except (StoreError, ServeError) as error:
         raise click.ClickException(str(error)) from error
 
 

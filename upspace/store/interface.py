@@ -4,7 +4,7 @@ A store knows no HTTP and no wire codes. Every method may raise StoreUnavailable
 """
 
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from msgspec import Struct
 
@@ -111,6 +111,9 @@ class Store(Protocol):
     """Where facts live. Reads see every write that has been acknowledged, by whatever process."""
 
     url: str
+
+    reads_at_once: ClassVar[bool]
+    """Whether reads are done without waiting, and without asking which task they are in."""
 
     async def close(self) -> None:
         """Give back every connection. Closing twice is allowed."""

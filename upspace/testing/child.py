@@ -9,8 +9,9 @@ import click
 import msgspec
 
 from upspace.data.asked import fill_store
-from upspace.server.run import ListenError, serve
+from upspace.server.run import serve
 from upspace.server.settings import Settings, SettingsError, build_settings
+from upspace.server.watch import ServeError
 from upspace.store.interface import StoreError
 
 
@@ -19,7 +20,7 @@ def main() -> None:
     threading.Thread(target=_follow_input, daemon=True).start()
     try:
         serve(build_settings(msgspec.json.decode(sys.argv[1])), _announce, fill_store)
-    except (SettingsError, StoreError, ListenError) as error:
+    except (SettingsError, StoreError, ServeError) as error:
         sys.exit(str(error))
 
 

@@ -1,0 +1,418 @@
+"""The door for sockets: HTTP/1.1, parsed by llhttp, and answered in the loop turn in which a request has come whole.
+
+Framing is the subject of this file: where requests begin and end, in which order they are answered, and when a
+connection ends. What goes out is `replies.py`.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote, urlsplit
+
+import httptools
+
+from upspace.server.http import BODY_MAX_BYTES, Request, Response
+from upspace.server.replies import Replies, failed, ill_formed
+from upspace.wire.errors import MethodNotAllowedError
+
+if TYPE_CHECKING:
+    from upspace.server.app import App
+    from upspace.server.control.station import ControlledApp
+
+log = logging.getLogger("upspace")
+
+# What may come of a request beside its body, in reads after the one in which it began.
+_HEAD_MAX_BYTES = 1 << 16
+# So many requests of one client may wait for their turn; the rest stays in its socket.
+_WAITING_MAX = 16
+
+_SWEEP_S = 5.0
+# In sweeps: 75 seconds without a request, 30 for one to come whole and for a reply to be read on, and at least 5 to be
+# read by a client that is sending what nobody wants.
+_IDLE_SWEEPS = 15
+_COMING_SWEEPS = 6
+_STALLED_SWEEPS = 6
+_LINGERING_SWEEPS = 2
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Headers(dict[str, str]):
+    """The headers of one request: the first line of each, by its name in lower case."""
+
+    _more: tuple[tuple[str, str], ...] = ()
+
+    def repeat(self, name: str, value: str) -> None:
+        """Take note of a further line of a header."""
+        self._more = (*self._more, (name, value))
+
+    def lines(self, name: str) -> list[str]:
+        """Every line of a header, in their order."""
+        first = [self[name]] if name in self else []
+        return first + [value for other, value in self._more if other == name]
+
+
+class Door:
+    """What the connections of one worker share. `app` answers requests.
+
+    Where it answers `at_once`, most replies are made without waiting, and what makes them does not ask which task it
+    is in: then there is a task only for those that have to wait.
+    """
+
+    def __init__(self, app: "App | ControlledApp", *, at_once: bool) -> None:
+        self.answer: Callable[[Request], Coroutine[Any, Any, Response]] = app.respond
+        self.at_once = at_once
+        self.replies = Replies()
+        self.closing = False
+        self._connections: set[Connection] = set()
+        self._empty = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._sweeping = self._loop.call_later(_SWEEP_S, self._sweep)
+
+    def connect(self) -> "Connection":
+        """The protocol of one more connection."""
+        return Connection(self)
+
+    def opened(self, connection: "Connection") -> None:
+        """A client has come."""
+        self._connections.add(connection)
+
+    def closed(self, connection: "Connection") -> None:
+        """It is gone."""
+        self._connections.discard(connection)
+        if self.closing and not self._connections:
+            self._empty.set()
+
+    async def close(self, within_s: float) -> None:
+        """Answer what has been asked, and end all connections. Those that are left after so long are cut off."""
+        self.closing = True
+        for connection in list(self._connections):
+            connection.finish()
+        if self._connections:
+            try:
+                async with asyncio.timeout(within_s):
+                    await self._empty.wait()
+            except TimeoutError:
+                for connection in list(self._connections):
+                    connection.abort()
+        self._sweeping.cancel()
+
+    def _sweep(self) -> None:
+        """One timer for all connections: one each would cost every request two changes of it."""
+        for connection in list(self._connections):
+            connection.sweep()
+        self._sweeping = self._loop.call_later(_SWEEP_S, self._sweep)
+
+
+class Connection(asyncio.Protocol):
+    """One client. Its requests are answered in their order, one at a time."""
+
+    _transport: asyncio.Transport
+    _url: bytes
+    _headers: Headers
+    _body: list[bytes]
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._parser = httptools.HttpRequestParser(self)
+        self._peer = ""
+        # A request has begun to come, of which so much came late and so much is its body.
+        self._coming = self._head_came = False
+        self._late_bytes = self._body_bytes = 0
+        # No further request is taken: the last one has come, or where the next begins is not known.
+        self._last_came = False
+        # What is not answered yet, and refusals of what could not be understood.
+        self._waiting: deque[Request | Response] = deque()
+        self._answering: asyncio.Task[None] | None = None
+        # The client does not read as fast as it asks.
+        self._full = False
+        # The client may be sending what nobody wants, and shall be able to read the last reply first.
+        self._lingers = self._lingering = False
+        # Sweeps without anything new, and what was unsent at the last one.
+        self._quiet = 0
+        self._unsent_bytes = 0
+
+    # Called by the loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has come."""
+        # Those of uvloop are, without saying so.
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        # One that has left already has no name.
+        self._peer = peer[0] if peer else ""
+        self._door.opened(self)
+        if self._door.closing:
+            transport.close()
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """The client is gone. What it has asked for is done to its end, for nobody."""
+        self._last_came = True
+        self._waiting.clear()
+        self._door.closed(self)
+        # It holds this object by its methods.
+        del self._parser
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
+        if self._last_came:
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # Another protocol was asked for, in a request that is the last one here: see `_take`.
+            return
+        except httptools.HttpParserInvalidMethodError:
+            self._refuse(ill_formed(405, MethodNotAllowedError))
+        except httptools.HttpParserCallbackError:
+            log.exception("a connection failed")
+            self._transport.abort()
+        except httptools.HttpParserError:
+            self._refuse(ill_formed(400))
+        else:
+            if self._coming:
+                self._await_rest(len(data))
+
+    def eof_received(self) -> bool:
+        """The client sends no more; it may still wait for replies. True keeps the connection."""
+        if self._coming and self._head_came and not self._last_came:
+            self._last_came = True
+            self._take(None)
+        self._last_came = True
+        return self._busy() and self._transport.get_extra_info("ssl_object") is None
+
+    def pause_writing(self) -> None:
+        """More is unsent than shall be kept for one client."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """Enough of it has been sent."""
+        self._full = False
+        self._go_on()
+
+    # Called by the parser
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._url = b""
+        self._headers = Headers()
+        self._body = []
+        self._late_bytes = -1
+        self._body_bytes = self._quiet = 0
+        self._coming, self._head_came = True, False
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of its target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A line of its headers; what comes behind a body in parts is none."""
+        if self._head_came:
+            return
+        key = _lower(name)
+        if key in self._headers:
+            self._headers.repeat(key, value.decode("latin-1"))
+        else:
+            self._headers[key] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        """All its headers are here."""
+        self._head_came = True
+        if "expect" in self._headers and not self._busy() and self._headers["expect"].lower() == "100-continue":
+            self._transport.write(_CONTINUE)
+
+    def on_body(self, piece: bytes) -> None:
+        """A piece of its body."""
+        self._body_bytes += len(piece)
+        if self._body_bytes <= BODY_MAX_BYTES:
+            self._body.append(piece)
+        elif not self._last_came:
+            # The rest is in the way of further requests.
+            self._last_came = self._lingers = True
+            self._take(None)
+
+    def on_message_complete(self) -> None:
+        """It is here as a whole."""
+        self._coming = False
+        if self._last_came:
+            return
+        parser = self._parser
+        if not parser.should_keep_alive() or parser.should_upgrade():
+            self._last_came = True
+        elif "connection" in self._headers and parser.get_http_version() == "1.0":
+            # It asks to go on, which in this version has to be agreed to. Nobody has to.
+            self._last_came = True
+        self._take(b"".join(self._body) if self._body else b"")
+
+    # Called by the door
+
+    def sweep(self) -> None:
+        """Some seconds have passed: end what has been quiet for too long."""
+        self._quiet += 1
+        unsent = self._transport.get_write_buffer_size()
+        if unsent:
+            if unsent != self._unsent_bytes:
+                self._quiet = 0
+            elif self._quiet >= _STALLED_SWEEPS:
+                self._transport.abort()
+        elif self._busy():
+            self._quiet = 0
+        elif self._lingering:
+            if self._quiet >= _LINGERING_SWEEPS:
+                self._transport.close()
+        elif self._coming and not self._last_came:
+            if self._quiet >= _COMING_SWEEPS:
+                self._refuse(ill_formed(408))
+        elif self._quiet >= _IDLE_SWEEPS:
+            self._transport.close()
+        self._unsent_bytes = unsent
+
+    def finish(self) -> None:
+        """End when the request that is being answered is."""
+        if self._answering is None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """End now."""
+        self._transport.abort()
+
+    # Requests in, replies out
+
+    def _busy(self) -> bool:
+        return self._answering is not None or bool(self._waiting)
+
+    def _await_rest(self, size: int) -> None:
+        """A part of a request has come, in a read of so many bytes."""
+        if self._late_bytes < 0:
+            self._late_bytes = 0
+            return
+        self._late_bytes += size
+        if self._late_bytes - self._body_bytes > _HEAD_MAX_BYTES:
+            self._refuse(ill_formed(431))
+
+    def _take(self, body: bytes | None) -> None:
+        """A request has come; without its body, if that is too large."""
+        target = self._url.decode("latin-1")
+        path, _, query = target.partition("?")
+        if path[:1] != "/" or "%" in path:
+            try:
+                parts = urlsplit(target) if path[:1] != "/" else None
+            except ValueError:
+                self._refuse(ill_formed(400))
+                return
+            path, query = (path, query) if parts is None else (parts.path or "/", parts.query)
+            path = unquote(path)
+        headers = self._headers
+        method = self._parser.get_method().decode("ascii")
+        request = Request(method, path, query, headers.get, headers.lines, body, self._peer)
+        if self._full or self._busy():
+            self._waiting.append(request)
+            if len(self._waiting) >= _WAITING_MAX:
+                self._transport.pause_reading()
+        else:
+            self._answer(request)
+
+    def _refuse(self, refusal: Response) -> None:
+        """What the client has sent is no request, and nothing after it is one."""
+        if self._last_came:
+            return
+        self._last_came = self._lingers = True
+        self._waiting.append(refusal)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._waiting and self._answering is None and not self._full:
+            asked = self._waiting.popleft()
+            if isinstance(asked, Request):
+                self._answer(asked)
+            else:
+                self._send("GET", asked)
+        if len(self._waiting) < _WAITING_MAX and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _answer(self, request: Request) -> None:
+        making = self._door.answer(request)
+        if not self._door.at_once:
+            self._answering = asyncio.create_task(self._answer_later(request, making))
+            return
+        try:
+            awaited = making.send(None)
+        except StopIteration as made:
+            self._send(request.method, made.value)
+        except Exception as error:
+            self._send(request.method, failed(request, error))
+        else:
+            self._answering = asyncio.create_task(self._answer_later(request, _Begun(making, awaited)))
+
+    async def _answer_later(self, request: Request, making: Awaitable[Response]) -> None:
+        try:
+            response = await making
+        except Exception as error:
+            response = failed(request, error)
+        if response.manner is not None and not self._transport.is_closing():
+            from upspace.server.control.manners import send_in_manner
+
+            ends = self._ends()
+            head, body = self._door.replies.parts(request.method, response, ends=ends)
+            await send_in_manner(self._transport, head, body, response.manner)
+            if ends:
+                self._end()
+        else:
+            self._send(request.method, response)
+        self._answering = None
+        self._go_on()
+
+    def _send(self, method: str, response: Response) -> None:
+        if self._transport.is_closing():
+            return
+        ends = self._ends()
+        self._transport.write(self._door.replies.reply(method, response, ends=ends))
+        if ends:
+            self._end()
+
+    def _ends(self) -> bool:
+        """Whether the reply that is sent now is the last one."""
+        return self._door.closing or (self._last_came and not self._waiting)
+
+    def _end(self) -> None:
+        """Close the connection once all has been sent, or read.
+
+        If it is closed while more comes, the system tells the client so, which may then lose what it has not read.
+        """
+        if not self._lingers or self._transport.is_closing():
+            self._transport.close()
+            return
+        self._lingering, self._quiet = True, 0
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+
+class _Begun:
+    """A reply whose making has gone on to where it waits, to be awaited by a task."""
+
+    def __init__(self, making: Coroutine[Any, Any, Response], awaited: Any) -> None:
+        self._making = making
+        self._awaited = awaited
+
+    def __await__(self) -> Generator[Any, Any, Response]:
+        awaited = self._awaited
+        while True:
+            try:
+                try:
+                    came = yield awaited
+                except BaseException as error:
+                    awaited = self._making.throw(error)
+                else:
+                    awaited = self._making.send(came)
+            except StopIteration as made:
+                response: Response = made.value
+                return response
+
+
+@lru_cache(maxsize=256)
+def _lower(name: bytes) -> str:
+    """The names of headers are few, if nobody plays with them."""
+    return name.decode("latin-1").lower()
