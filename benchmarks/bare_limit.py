@@ -2,8 +2,8 @@
 
     python benchmarks/bare_limit.py --port 8080 --sizes '{"acc_info": 1200}'
 
-`/acc_info/...` is answered with 1200 bytes. No server on Granian can be faster than this one, so it is
-what upspace is measured against; everything else about it equals upspace: options, loop, headers.
+`/acc_info/...` is answered with 1200 bytes. No service on Granian, the quickest server for Python that was found, can
+be faster than this one, so it is what upspace is measured against; loop and headers are those of upspace.
 """
 
 import argparse

@@ -101,7 +101,7 @@ def _measure_rounds(plan: Plan, servers: Servers, files: Mapping[Targets, Path])
     if plan.warm_up_seconds:
         say("warming up")
         for case in CASES:
-            _measure_round(servers, case, files[case.targets], plan.warm_up_seconds, seed=0)
+            _measure_round(servers, case, files[case.targets], plan.warm_up_seconds, seed=0, in_turn=True)
     rounds: dict[str, list[Round]] = {case.name: [] for case in CASES}
     for number in range(1, plan.rounds + 1):
         for case in CASES:
@@ -115,11 +115,13 @@ def _measure_rounds(plan: Plan, servers: Servers, files: Mapping[Targets, Path])
     return rounds
 
 
-def _measure_round(servers: Servers, case: Case, targets: Path, seconds: int, *, seed: int) -> Round:
+def _measure_round(
+    servers: Servers, case: Case, targets: Path, seconds: int, *, seed: int, in_turn: bool = False
+) -> Round:
     """One case against the servers, one right after another, for the same targets in the same order."""
 
     def run(server: Server, url: str) -> Run:
-        return run_of(run_wrk(server.url, url, targets, seconds=seconds, seed=seed))
+        return run_of(run_wrk(server.url, url, targets, seconds=seconds, seed=seed, in_turn=in_turn))
 
     url = case.url("{mid}")
     return Round(

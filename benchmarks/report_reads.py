@@ -11,15 +11,16 @@ The load is wrk with {connections} connections and {threads} thread, on the same
 endpoints and asks the servers one right after another, for the same random accounts in the same order.
 
 - Rounds: {rounds}, and one before them that is not counted
-- Length of a run: {seconds} s, {warm_up} s in the round that is not counted
+- Length of a run: {seconds} s, {warm_up} s in the round that is not counted, which asks for all accounts in turn
 
 The ratios are taken within each round, and the table has their median: a shared machine may change its speed
 from one minute to the next, which changes requests/s far more than ratios. Requests/s are medians of their own,
 so their quotient need not be the ratio. Latencies are those of the round with the median requests/s of upspace. As
 wrk sends the next request of a connection as soon as it has a reply, they are those of a server kept fully busy.
 
-- **Bare**: the limit. Granian over RSGI with the options of `upspace serve` (one worker, uvloop, no WebSocket), which
-  answers constant bytes, as many as upspace does on average. `benchmarks/bare_limit.py`
+- **Bare**: the limit of whole servers. Granian over RSGI with one worker, uvloop and no WebSocket, which answers
+  constant bytes, as many as upspace does on average. upspace has a door of its own, so that what costs it little may
+  exceed this. `benchmarks/bare_limit.py`
 - **upspace**: `upspace serve` with one worker and no other options.
 - **FastAPI**: FastAPI with SQLAlchemy's async ORM and aiosqlite over the same file, under uvicorn with one worker and
   default options, its access log among them. It answers anonymous viewers only and leaves out credentials, JSONP

@@ -1,1 +1,1 @@
-"""The contract over HTTP: endpoint table, handlers, sessions, and the doors to Granian and to ASGI."""
+"""The contract over HTTP: endpoint table, handlers, sessions, doors, and the processes that serve."""

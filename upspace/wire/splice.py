@@ -7,7 +7,8 @@ fields and the order of its type by construction.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -15,6 +16,8 @@ from msgspec import Raw, Struct
 from upspace.wire.accounts import RECENT_ACC_INFO, AccInfo, Card, CardAccount, LevelInfo, Space
 from upspace.wire.codes import GROUP_SPECIAL
 from upspace.wire.relations import EMPTY_CONTRACT, NO_CONTRACT, RelationItem
+
+T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -25,6 +28,10 @@ _HOLE: Any = Raw(_HOLE_BYTE)
 _DECORATION_BYTE = b"\1"
 _DECORATION: Any = Raw(_DECORATION_BYTE)
 _BOOLS = (b"false", b"true")
+# So many texts of decorations, if they are no longer than this, are remembered with what they make of the text of a
+# reply: a few of them are most of all.
+_DECORATED_REMEMBERED = 2048
+_DECORATED_MAX_BYTES = 1024
 
 
 class Basics(Struct, frozen=True, gc=False):
@@ -128,6 +135,12 @@ class _Template:
         return pieces
 
 
+def _remembering(made: Callable[[bytes], T]) -> Callable[[bytes], T]:
+    """The function, which then knows what it made of short texts."""
+    known = lru_cache(_DECORATED_REMEMBERED)(made)
+    return lambda text: known(text) if len(text) <= _DECORATED_MAX_BYTES else made(text)
+
+
 class InfoEncoder:
     """Writes `data` of acc/info."""
 
@@ -168,12 +181,13 @@ class InfoEncoder:
             **more,
         )
         self._template = _Template(info, decorate(None, recent))
+        self._decorated = _remembering(self._decorate_pieces)
 
     def encode(self, mid: int, account: RenderedAccount, face: bytes, *, followed: bool, coins: bytes = b"0") -> bytes:
         """One reply. `face` is the avatar's URL as JSON, `coins` the balance for the viewer."""
-        template, text = self._template, account.marks.decorations
-        piece = template.plain if text is None else template.decorated(self._decorate(text, self._recent))
         basics, marks = account.basics, account.marks
+        text = marks.decorations
+        piece = self._template.plain if text is None else self._decorated(text)
         # fmt: off
         return b"".join((
             piece[0], b"%d" % mid, piece[1], account.name, piece[2], basics.sex, piece[3], face,
@@ -182,6 +196,9 @@ class InfoEncoder:
             piece[12], _BOOLS[followed], piece[13], account.birthday, piece[14], basics.is_senior_member, piece[15],
         ))
         # fmt: on
+
+    def _decorate_pieces(self, text: bytes) -> list[bytes]:
+        return self._template.decorated(self._decorate(text, self._recent))
 
 
 class CardEncoder:
@@ -223,7 +240,8 @@ class CardEncoder:
         self._template = _Template(card, self._defaults)
         self._rest = _encode(rest).split(_HOLE_BYTE)
         self._space = _encode(Space(s_img=_HOLE, l_img=_HOLE)).split(_HOLE_BYTE)
-        self._plain_space = self._space_of(self._defaults)
+        self._plain = self._template.plain, self._space_of(self._defaults)
+        self._decorated = _remembering(self._decorate_pieces)
 
     def encode(
         self,
@@ -240,16 +258,11 @@ class CardEncoder:
         likes: int,
     ) -> bytes:
         """One reply, with the header images if `photo`. `face` is the avatar's URL as JSON."""
-        template, text = self._template, account.marks.decorations
-        space = self._plain_space if photo else b""
-        if text is None:
-            piece = template.plain
-        else:
-            given = self._decorate(text, False)
-            piece = template.decorated(given)
-            if photo:
-                space = self._space_of(given)
         rest, basics, marks = self._rest, account.basics, account.marks
+        text = marks.decorations
+        piece, space = self._plain if text is None else self._decorated(text)
+        if not photo:
+            space = b""
         fans, friends = b"%d" % follower, b"%d" % following
         # fmt: off
         return b"".join((
@@ -262,6 +275,10 @@ class CardEncoder:
             rest[6], b"%d" % likes, rest[7],
         ))
         # fmt: on
+
+    def _decorate_pieces(self, text: bytes) -> tuple[list[bytes], bytes]:
+        given = self._decorate(text, False)
+        return self._template.decorated(given), self._space_of(given)
 
     def _space_of(self, decorations: Mapping[str, bytes]) -> bytes:
         small, full = (decorations.get(name, self._defaults[name]) for name in ("top_photo_small", "top_photo"))
