@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import httptools
 
-from upspace.server.http import BODY_MAX_BYTES, Request, Response
+from upspace.server.http import BODY_MAX_BYTES, Manner, Request, Response
 from upspace.server.replies import Replies, failed, ill_formed
 from upspace.wire.errors import MethodNotAllowedError
 
@@ -26,8 +26,10 @@ log = logging.getLogger("upspace")
 
 # What may come of a request beside its body, in reads after the one in which it began.
 _HEAD_MAX_BYTES = 1 << 16
-# So many requests of one client may wait for their turn; the rest stays in its socket.
+# From so many requests of one client that wait for their turn on, no more is read of it.
 _WAITING_MAX = 16
+
+_LAST_LOOK_S = 0.05
 
 _SWEEP_S = 5.0
 # In sweeps: 75 seconds without a request, 30 for one to come whole and for a reply to be read on, and at least 5 to be
@@ -37,22 +39,28 @@ _COMING_SWEEPS = 6
 _STALLED_SWEEPS = 6
 _LINGERING_SWEEPS = 2
 
+_NAME_MAX_BYTES = 64
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Headers(dict[str, str]):
     """The headers of one request: the first line of each, by its name in lower case."""
 
-    _more: tuple[tuple[str, str], ...] = ()
+    _more: list[tuple[str, str]] | None = None
 
     def repeat(self, name: str, value: str) -> None:
         """Take note of a further line of a header."""
-        self._more = (*self._more, (name, value))
+        if self._more is None:
+            self._more = []
+        self._more.append((name, value))
 
     def lines(self, name: str) -> list[str]:
         """Every line of a header, in their order."""
-        first = [self[name]] if name in self else []
-        return first + [value for other, value in self._more if other == name]
+        return [value for other, value in self.all_lines() if other == name]
+
+    def all_lines(self) -> list[tuple[str, str]]:
+        """Every line with its name; those of one name are in their order."""
+        return [*self.items(), *(self._more or ())]
 
 
 class Door:
@@ -66,7 +74,8 @@ class Door:
         self.answer: Callable[[Request], Coroutine[Any, Any, Response]] = app.respond
         self.at_once = at_once
         self.replies = Replies()
-        self.closing = False
+        # Each connection ends with its next reply; then, those that wait for none have ended.
+        self.closing = self.closed = False
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -80,15 +89,18 @@ class Door:
         """A client has come."""
         self._connections.add(connection)
 
-    def closed(self, connection: "Connection") -> None:
+    def ended(self, connection: "Connection") -> None:
         """It is gone."""
         self._connections.discard(connection)
-        if self.closing and not self._connections:
+        if self.closed and not self._connections:
             self._empty.set()
 
     async def close(self, within_s: float) -> None:
-        """Answer what has been asked, and end all connections. Those that are left after so long are cut off."""
+        """Answer what is being answered, and end all connections. Those that are left after so long are cut off."""
         self.closing = True
+        # What has been sent by now is read, and answered.
+        await asyncio.sleep(_LAST_LOOK_S)
+        self.closed = True
         for connection in list(self._connections):
             connection.finish()
         if self._connections:
@@ -120,10 +132,11 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._peer = ""
         # A request has begun to come, of which so much came late and so much is its body.
-        self._coming = self._head_came = False
+        self._coming = self._head_came = self._asks_to_go_on = False
         self._late_bytes = self._body_bytes = 0
         # No further request is taken: the last one has come, or where the next begins is not known.
         self._last_came = False
+        self._gone = False
         # What is not answered yet, and refusals of what could not be understood.
         self._waiting: deque[Request | Response] = deque()
         self._answering: asyncio.Task[None] | None = None
@@ -145,14 +158,15 @@ class Connection(asyncio.Protocol):
         # One that has left already has no name.
         self._peer = peer[0] if peer else ""
         self._door.opened(self)
-        if self._door.closing:
+        if self._door.closed:
             transport.close()
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """The client is gone. What it has asked for is done to its end, for nobody."""
-        self._last_came = True
+        self._last_came = self._gone = True
         self._waiting.clear()
-        self._door.closed(self)
+        if self._answering is None:
+            self._door.ended(self)
         # It holds this object by its methods.
         del self._parser
 
@@ -162,18 +176,20 @@ class Connection(asyncio.Protocol):
             return
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # Another protocol was asked for, in a request that is the last one here: see `_take`.
-            return
-        except httptools.HttpParserInvalidMethodError:
-            self._refuse(ill_formed(405, MethodNotAllowedError))
+        except httptools.HttpParserUpgrade as upgrade:
+            if not self._last_came:
+                self.data_received(self._without_upgrade() + data[upgrade.args[0] :])
         except httptools.HttpParserCallbackError:
             log.exception("a connection failed")
             self._transport.abort()
-        except httptools.HttpParserError:
-            self._refuse(ill_formed(400))
+        except httptools.HttpParserError as error:
+            # What follows a last request does not matter.
+            if self._last_came:
+                return
+            unknown_method = isinstance(error, httptools.HttpParserInvalidMethodError)
+            self._refuse(ill_formed(405, MethodNotAllowedError) if unknown_method else ill_formed(400))
         else:
-            if self._coming:
+            if self._coming and not self._last_came:
                 self._await_rest(len(data))
 
     def eof_received(self) -> bool:
@@ -202,7 +218,7 @@ class Connection(asyncio.Protocol):
         self._body = []
         self._late_bytes = -1
         self._body_bytes = self._quiet = 0
-        self._coming, self._head_came = True, False
+        self._coming, self._head_came, self._asks_to_go_on = True, False, False
 
     def on_url(self, url: bytes) -> None:
         """A piece of its target."""
@@ -212,7 +228,7 @@ class Connection(asyncio.Protocol):
         """A line of its headers; what comes behind a body in parts is none."""
         if self._head_came:
             return
-        key = _lower(name)
+        key = _lower(name) if len(name) <= _NAME_MAX_BYTES else name.decode("latin-1").lower()
         if key in self._headers:
             self._headers.repeat(key, value.decode("latin-1"))
         else:
@@ -221,8 +237,9 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """All its headers are here."""
         self._head_came = True
-        if "expect" in self._headers and not self._busy() and self._headers["expect"].lower() == "100-continue":
-            self._transport.write(_CONTINUE)
+        if "expect" in self._headers and self._headers["expect"].lower() == "100-continue":
+            self._asks_to_go_on = True
+            self._let_go_on()
 
     def on_body(self, piece: bytes) -> None:
         """A piece of its body."""
@@ -240,7 +257,12 @@ class Connection(asyncio.Protocol):
         if self._last_came:
             return
         parser = self._parser
-        if not parser.should_keep_alive() or parser.should_upgrade():
+        if parser.should_upgrade():
+            if parser.get_method() != b"CONNECT":
+                # The parser takes what follows for another protocol, be it the body: see `data_received`.
+                return
+            self._last_came = True
+        elif not parser.should_keep_alive():
             self._last_came = True
         elif "connection" in self._headers and parser.get_http_version() == "1.0":
             # It asks to go on, which in this version has to be agreed to. Nobody has to.
@@ -284,6 +306,28 @@ class Connection(asyncio.Protocol):
     def _busy(self) -> bool:
         return self._answering is not None or bool(self._waiting)
 
+    def _let_go_on(self) -> None:
+        """Tell who asks before sending a body to send it, if it is its turn."""
+        if self._asks_to_go_on and not self._busy() and not self._last_came:
+            self._asks_to_go_on = False
+            self._transport.write(_CONTINUE)
+
+    def _without_upgrade(self) -> bytes:
+        """The head of the request that has come, for a new parser, without its wish for another protocol.
+
+        Clients that know HTTP/2 ask for it in their first request, whose body comes all the same.
+        """
+        parser = self._parser
+        lines = [f"{parser.get_method().decode()} {self._url.decode('latin-1')} HTTP/{parser.get_http_version()}"]
+        for name, value in self._headers.all_lines():
+            if name == "connection":
+                kept = ",".join([option for option in value.split(",") if option.strip().lower() != "upgrade"])
+                lines.append(f"connection:{kept}")
+            elif name != "upgrade":
+                lines.append(f"{name}:{value}")
+        self._parser = httptools.HttpRequestParser(self)
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
     def _await_rest(self, size: int) -> None:
         """A part of a request has come, in a read of so many bytes."""
         if self._late_bytes < 0:
@@ -317,21 +361,23 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, refusal: Response) -> None:
         """What the client has sent is no request, and nothing after it is one."""
-        if self._last_came:
-            return
         self._last_came = self._lingers = True
         self._waiting.append(refusal)
         self._go_on()
 
     def _go_on(self) -> None:
+        if self._transport.is_closing():
+            self._waiting.clear()
+            return
         while self._waiting and self._answering is None and not self._full:
             asked = self._waiting.popleft()
             if isinstance(asked, Request):
                 self._answer(asked)
             else:
                 self._send("GET", asked)
-        if len(self._waiting) < _WAITING_MAX and not self._transport.is_closing():
+        if len(self._waiting) < _WAITING_MAX:
             self._transport.resume_reading()
+        self._let_go_on()
 
     def _answer(self, request: Request) -> None:
         making = self._door.answer(request)
@@ -349,21 +395,34 @@ class Connection(asyncio.Protocol):
 
     async def _answer_later(self, request: Request, making: Awaitable[Response]) -> None:
         try:
-            response = await making
-        except Exception as error:
-            response = failed(request, error)
-        if response.manner is not None and not self._transport.is_closing():
-            from upspace.server.control.manners import send_in_manner
-
-            ends = self._ends()
-            head, body = self._door.replies.parts(request.method, response, ends=ends)
-            await send_in_manner(self._transport, head, body, response.manner)
-            if ends:
-                self._end()
-        else:
-            self._send(request.method, response)
-        self._answering = None
+            try:
+                response = await making
+            except Exception as error:
+                response = failed(request, error)
+            if response.manner is None:
+                self._send(request.method, response)
+            else:
+                await self._send_in_manner(request.method, response, response.manner)
+        except Exception:
+            log.exception("a reply failed")
+            self._transport.abort()
+        finally:
+            self._answering = None
+            if self._gone:
+                self._door.ended(self)
         self._go_on()
+
+    async def _send_in_manner(self, method: str, response: Response, manner: Manner) -> None:
+        if self._transport.is_closing():
+            return
+        from upspace.server.control.manners import send_in_manner
+
+        ends = self._ends()
+        head, body = self._door.replies.parts(method, response, ends=ends)
+        await send_in_manner(self._transport, head, body, manner)
+        # The door may have been told to close meanwhile.
+        if ends or self._ends():
+            self._end()
 
     def _send(self, method: str, response: Response) -> None:
         if self._transport.is_closing():
@@ -382,6 +441,8 @@ class Connection(asyncio.Protocol):
 
         If it is closed while more comes, the system tells the client so, which may then lose what it has not read.
         """
+        self._last_came = True
+        self._waiting.clear()
         if not self._lingers or self._transport.is_closing():
             self._transport.close()
             return
@@ -414,5 +475,5 @@ class _Begun:
 
 @lru_cache(maxsize=256)
 def _lower(name: bytes) -> str:
-    """The names of headers are few, if nobody plays with them."""
+    """The names of headers are few, if nobody plays with them; a short one is remembered."""
     return name.decode("latin-1").lower()

@@ -20,7 +20,7 @@ log = logging.getLogger("upspace")
 # Forked workers would inherit the state of SQLite and of threads; spawned ones start clean.
 _PROCESSES = multiprocessing.get_context("spawn")
 
-# A worker that ends before it was ready is replaced after a pause, which doubles from the first to the last.
+# A worker that has served for less than the last pause is replaced after one, which doubles from the first to the last.
 _PAUSE_FIRST_S = 0.25
 _PAUSE_LAST_S = 10.0
 # What a worker may take to leave after it has answered its last request, or cut it off.
@@ -34,17 +34,17 @@ class ServeError(Exception):
 class _Place:
     """Where one worker after the other answers what comes through a listening socket.
 
-    `ready` says that the worker takes connections; `ended` how it ended, None while there is one. The next starts at
-    `starts_at`, by the monotonic clock in seconds.
+    `ready` says that the worker takes connections; `ended` how it ended, None while there is one. When the next one
+    starts, by the monotonic clock in seconds, is `starts_at`, None as long as that is open.
     """
 
     def __init__(self, task: Task, listener: socket.socket) -> None:
         self._task = task
         self._listener = listener
         self._pause_s = _PAUSE_FIRST_S
-        self.starts_at = 0.0
         self.ready = False
         self.ended: str | None = None
+        self.starts_at: float | None = None
         self.line: Connection
         self.process: SpawnProcess
         self._start()
@@ -64,11 +64,17 @@ class _Place:
             with suppress(EOFError, OSError):
                 self.ready = self.line.recv_bytes() == READY
         if self.process.sentinel in happened:
-            self._note_end()
+            self.process.join()
+            code = self.process.exitcode or 0
+            self._note_end(f"was ended by signal {-code}" if code < 0 else f"ended with {code}")
 
     def fill(self) -> None:
         """Start the next worker, if the last one has ended and it is time."""
-        if self.ended is not None and self.starts_at <= time.monotonic():
+        if self.ended is None:
+            return
+        if self.starts_at is None:
+            self._plan()
+        if self.starts_at is not None and self.starts_at <= time.monotonic():
             self._start()
 
     def tell_to_stop(self) -> None:
@@ -76,24 +82,31 @@ class _Place:
         self.line.close()
 
     def _start(self) -> None:
-        self.ready, self.ended = False, None
+        self.ready, self.ended, self.starts_at = False, None, None
+        self._started_at = time.monotonic()
         self.line, theirs = _PROCESSES.Pipe()
         with closing(theirs):
             self.process = _PROCESSES.Process(target=work, args=(self._task, self._listener, theirs), daemon=True)
-            self.process.start()
+            try:
+                self.process.start()
+            except OSError as error:
+                # No memory for it, or too many processes.
+                self._note_end(f"could not be started ({error.strerror})")
 
-    def _note_end(self) -> None:
-        self.process.join()
+    def _note_end(self, how: str) -> None:
         self.line.close()
-        code = self.process.exitcode or 0
-        self.ended = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
-        self.starts_at = time.monotonic()
-        if self.ready:
+        self.ended = how
+
+    def _plan(self) -> None:
+        """Say when the next worker starts: at once if the last one has served for a while."""
+        now = time.monotonic()
+        if self.ready and now - self._started_at >= _PAUSE_LAST_S:
             self._pause_s = _PAUSE_FIRST_S
+            self.starts_at = now
             log.warning("a worker %s, another takes its place", self.ended)
         else:
-            self.starts_at += self._pause_s
-            log.warning("a worker %s before it was ready, the next starts in %g s", self.ended, self._pause_s)
+            self.starts_at = now + self._pause_s
+            log.warning("a worker %s, another takes its place in %g s", self.ended, self._pause_s)
             self._pause_s = min(2 * self._pause_s, _PAUSE_LAST_S)
 
 
@@ -108,7 +121,8 @@ def watch(task: Task, listeners: Sequence[socket.socket], on_ready: Callable[[],
     with _signals() as told:
         places: list[_Place] = []
         try:
-            places += [_Place(task, listener) for listener in listeners]
+            # One by one: if one cannot be started, those before it have to be stopped.
+            places.extend(_Place(task, listener) for listener in listeners)
             _watch(places, told, on_ready)
         finally:
             for listener in listeners:
@@ -135,7 +149,7 @@ def _watch(places: list[_Place], told: socket.socket, on_ready: Callable[[], Non
 
 def _next_events(places: list[_Place], told: socket.socket) -> list[Any]:
     """What happens next: the socket and the ends of lines and processes that have something to say."""
-    pauses = [place.starts_at - time.monotonic() for place in places if place.ended is not None]
+    pauses = [place.starts_at - time.monotonic() for place in places if place.starts_at is not None]
     sources = [source for place in places for source in place.sources()]
     return wait([told, *sources], max(0.0, min(pauses)) if pauses else None)
 

@@ -41,6 +41,8 @@ READY = b"ready"
 """What a worker tells when it takes connections."""
 
 _HANDSHAKE_WITHIN_S = 10.0
+# How long a TLS client may take to agree to the end of its connection.
+_FAREWELL_WITHIN_S = 2.0
 
 LOGGING = {
     "version": 1,
@@ -74,7 +76,8 @@ def work(task: Task, listener: socket.socket, parent: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.config.dictConfig(LOGGING)
     try:
-        uvloop.run(serve_worker(task, listener, parent))
+        with listener:
+            uvloop.run(serve_worker(task, listener, parent))
     except StoreError as error:
         log.error("a worker cannot start: %s", error)
         sys.exit(1)
@@ -98,6 +101,7 @@ async def serve_worker(task: Task, listener: socket.socket, parent: Connection) 
             backlog=BACKLOG,
             ssl=None if task.certificate is None else _tls(*task.certificate),
             ssl_handshake_timeout=None if task.certificate is None else _HANDSHAKE_WITHIN_S,
+            ssl_shutdown_timeout=None if task.certificate is None else _FAREWELL_WITHIN_S,
         )
         # A parent that is gone has no use for it, and that is seen below.
         with suppress(OSError):
