@@ -334,18 +334,6 @@ def test_long_decorations_are_read_again_by_who_shows_them(
     assert store.asked == [[1]]
 
 
-def test_long_decorations_that_several_accounts_have_are_kept_once(worker: Worker, store: Watched, run: Run) -> None:
-    given = [*(decorated(mid, 65) for mid in (1, 2, 3)), *(decorated(mid, 1025) for mid in (4, 5))]
-    run(store.load(given, []))
-    for _ in range(2):
-        store.asked_for_decorations.clear()
-        texts = [whole.marks.decorations for mid in range(1, 6) if (whole := worker.one(mid)) is not None]
-    assert texts == [profile.account.decorations.encode() for profile in given if profile.account.decorations]
-    # The first could not be known to have company, and the longest are left out in any company.
-    assert store.asked_for_decorations == [1, 4, 5]
-    assert texts[1] is texts[2]
-
-
 # The bound
 
 

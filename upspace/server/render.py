@@ -39,10 +39,8 @@ _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.Encoder().encode
 _TEXTS_REMEMBERED = 8192
 
-# Longer texts of decorations are kept only if several accounts have them, and within reason: those that only one has
-# would take a quarter of the memory.
+# Few accounts have more of them, but those that do have their own: kept, they would take a quarter of the memory.
 _DECORATIONS_KEPT = 64
-_SHARED_DECORATIONS_KEPT = 1024
 
 
 def vip_status(text: str | None) -> int:
@@ -180,23 +178,6 @@ def _encode_exactly(text: str) -> bytes:
     return b"".join((_encode(text), b""))  # joining two makes a copy
 
 
-class _Repeated:
-    """Tells which texts have come before, of the last few thousand different ones."""
-
-    def __init__(self) -> None:
-        self._hashes: set[int] = set()
-
-    def holds(self, text: bytes) -> bool:
-        """Whether `text` has come before; now it has."""
-        number = hash(text)
-        if number in self._hashes:
-            return True
-        if len(self._hashes) >= _TEXTS_REMEMBERED:
-            self._hashes.clear()
-        self._hashes.add(number)
-        return False
-
-
 class Renderer:
     """Renders accounts in the era of the settings, and knows the default avatar."""
 
@@ -208,7 +189,6 @@ class Renderer:
         self._recent = settings.behaviour.acc_info_recent_fields
         self._recent_items = settings.behaviour.list_recent_fields
         self._contract_info_empty = settings.behaviour.contract_info_empty
-        self._repeated = _Repeated()
         self.deleted = self._deleted()
 
     def face(self, account: Account) -> str:
@@ -245,15 +225,11 @@ class Renderer:
         return msgspec.structs.replace(account, marks=marks)
 
     def abridged(self, account: RenderedAccount) -> RenderedAccount:
-        """An account without its decorations if they are long and its own, which its marks then say."""
-        marks, text = account.marks, account.marks.decorations
+        """An account without its decorations if they are long, which its marks then say."""
+        text = account.marks.decorations
         if text is None or len(text) <= _DECORATIONS_KEPT:
             return account
-        if len(text) <= _SHARED_DECORATIONS_KEPT and self._repeated.holds(text):
-            shared = _marks(
-                marks.item_end, marks.official, marks.official_verify, marks.vip, marks.card_vip, text, True
-            )
-            return msgspec.structs.replace(account, marks=shared)
+        marks = account.marks
         short = _marks(marks.item_end, marks.official, marks.official_verify, marks.vip, marks.card_vip, None, False)
         return msgspec.structs.replace(account, marks=short)
 
