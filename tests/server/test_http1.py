@@ -26,8 +26,9 @@ from hypothesis import strategies as st
 from people import FAN, HUB, STRANGER, TOKENS, VIEWER, people_store
 from stores import Stores
 
+from upspace.server.door import Door
 from upspace.server.http import BODY_MAX_BYTES, JSON_HEADERS, Manner, Request, Response
-from upspace.server.http1 import Connection, Door
+from upspace.server.http1 import Connection
 
 T = TypeVar("T")
 

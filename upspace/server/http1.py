@@ -1,4 +1,4 @@
-"""The door for sockets: HTTP/1.1, parsed by llhttp, and answered in the loop turn in which a request has come whole.
+"""HTTP/1.1 on a socket: parsed by llhttp, and answered in the loop turn in which a request has come whole.
 
 Framing is the subject of this file: where requests begin and end, in which order they are answered, and when a
 connection ends. What goes out is `replies.py`.
@@ -7,20 +7,18 @@ connection ends. What goes out is `replies.py`.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from functools import lru_cache
+from collections.abc import Awaitable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import unquote, urlsplit
 
 import httptools
 
+from upspace.server.heads import Headers, split_target, without_upgrade
 from upspace.server.http import BODY_MAX_BYTES, Manner, Request, Response
-from upspace.server.replies import Replies, failed, ill_formed
+from upspace.server.replies import failed, ill_formed
 from upspace.wire.errors import MethodNotAllowedError
 
 if TYPE_CHECKING:
-    from upspace.server.app import App
-    from upspace.server.control.station import ControlledApp
+    from upspace.server.door import Door
 
 log = logging.getLogger("upspace")
 
@@ -29,94 +27,14 @@ _HEAD_MAX_BYTES = 1 << 16
 # From so many requests of one client that wait for their turn on, no more is read of it.
 _WAITING_MAX = 16
 
-_LAST_LOOK_S = 0.05
-
-_SWEEP_S = 5.0
-# In sweeps: 75 seconds without a request, 30 for one to come whole and for a reply to be read on, and at least 5 to be
-# read by a client that is sending what nobody wants.
+# In sweeps of the door, 5 seconds each: 75 seconds without a request, 30 for one to come whole and for a reply to be
+# read on, and at least 5 to be read by a client that is sending what nobody wants.
 _IDLE_SWEEPS = 15
 _COMING_SWEEPS = 6
 _STALLED_SWEEPS = 6
 _LINGERING_SWEEPS = 2
 
-_NAME_MAX_BYTES = 64
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class Headers(dict[str, str]):
-    """The headers of one request: the first line of each, by its name in lower case."""
-
-    _more: list[tuple[str, str]] | None = None
-
-    def repeat(self, name: str, value: str) -> None:
-        """Take note of a further line of a header."""
-        if self._more is None:
-            self._more = []
-        self._more.append((name, value))
-
-    def lines(self, name: str) -> list[str]:
-        """Every line of a header, in their order."""
-        return [value for other, value in self.all_lines() if other == name]
-
-    def all_lines(self) -> list[tuple[str, str]]:
-        """Every line with its name; those of one name are in their order."""
-        return [*self.items(), *(self._more or ())]
-
-
-class Door:
-    """What the connections of one worker share. `app` answers requests.
-
-    Where it answers `at_once`, most replies are made without waiting, and what makes them does not ask which task it
-    is in: then there is a task only for those that have to wait.
-    """
-
-    def __init__(self, app: "App | ControlledApp", *, at_once: bool) -> None:
-        self.answer: Callable[[Request], Coroutine[Any, Any, Response]] = app.respond
-        self.at_once = at_once
-        self.replies = Replies()
-        # Each connection ends with its next reply; then, those that wait for none have ended.
-        self.closing = self.closed = False
-        self._connections: set[Connection] = set()
-        self._empty = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        self._sweeping = self._loop.call_later(_SWEEP_S, self._sweep)
-
-    def connect(self) -> "Connection":
-        """The protocol of one more connection."""
-        return Connection(self)
-
-    def opened(self, connection: "Connection") -> None:
-        """A client has come."""
-        self._connections.add(connection)
-
-    def ended(self, connection: "Connection") -> None:
-        """It is gone."""
-        self._connections.discard(connection)
-        if self.closed and not self._connections:
-            self._empty.set()
-
-    async def close(self, within_s: float) -> None:
-        """Answer what is being answered, and end all connections. Those that are left after so long are cut off."""
-        self.closing = True
-        # What has been sent by now is read, and answered.
-        await asyncio.sleep(_LAST_LOOK_S)
-        self.closed = True
-        for connection in list(self._connections):
-            connection.finish()
-        if self._connections:
-            try:
-                async with asyncio.timeout(within_s):
-                    await self._empty.wait()
-            except TimeoutError:
-                for connection in list(self._connections):
-                    connection.abort()
-        self._sweeping.cancel()
-
-    def _sweep(self) -> None:
-        """One timer for all connections: one each would cost every request two changes of it."""
-        for connection in list(self._connections):
-            connection.sweep()
-        self._sweeping = self._loop.call_later(_SWEEP_S, self._sweep)
 
 
 class Connection(asyncio.Protocol):
@@ -127,7 +45,7 @@ class Connection(asyncio.Protocol):
     _headers: Headers
     _body: list[bytes]
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: "Door") -> None:
         self._door = door
         self._parser = httptools.HttpRequestParser(self)
         self._peer = ""
@@ -178,7 +96,7 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             if not self._last_came:
-                self.data_received(self._without_upgrade() + data[upgrade.args[0] :])
+                self._begin_anew(data[upgrade.args[0] :])
         except httptools.HttpParserCallbackError:
             log.exception("a connection failed")
             self._transport.abort()
@@ -226,13 +144,8 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A line of its headers; what comes behind a body in parts is none."""
-        if self._head_came:
-            return
-        key = _lower(name) if len(name) <= _NAME_MAX_BYTES else name.decode("latin-1").lower()
-        if key in self._headers:
-            self._headers.repeat(key, value.decode("latin-1"))
-        else:
-            self._headers[key] = value.decode("latin-1")
+        if not self._head_came:
+            self._headers.add(name, value)
 
     def on_headers_complete(self) -> None:
         """All its headers are here."""
@@ -312,21 +225,15 @@ class Connection(asyncio.Protocol):
             self._asks_to_go_on = False
             self._transport.write(_CONTINUE)
 
-    def _without_upgrade(self) -> bytes:
-        """The head of the request that has come, for a new parser, without its wish for another protocol.
+    def _begin_anew(self, rest: bytes) -> None:
+        """Go on in this protocol with a request that wished for another one, whose body comes all the same.
 
-        Clients that know HTTP/2 ask for it in their first request, whose body comes all the same.
+        Clients that know HTTP/2 wish for it in their first request.
         """
         parser = self._parser
-        lines = [f"{parser.get_method().decode()} {self._url.decode('latin-1')} HTTP/{parser.get_http_version()}"]
-        for name, value in self._headers.all_lines():
-            if name == "connection":
-                kept = ",".join([option for option in value.split(",") if option.strip().lower() != "upgrade"])
-                lines.append(f"connection:{kept}")
-            elif name != "upgrade":
-                lines.append(f"{name}:{value}")
+        method, target = parser.get_method().decode("ascii"), self._url.decode("latin-1")
         self._parser = httptools.HttpRequestParser(self)
-        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+        self.data_received(without_upgrade(method, target, parser.get_http_version(), self._headers) + rest)
 
     def _await_rest(self, size: int) -> None:
         """A part of a request has come, in a read of so many bytes."""
@@ -339,16 +246,11 @@ class Connection(asyncio.Protocol):
 
     def _take(self, body: bytes | None) -> None:
         """A request has come; without its body, if that is too large."""
-        target = self._url.decode("latin-1")
-        path, _, query = target.partition("?")
-        if path[:1] != "/" or "%" in path:
-            try:
-                parts = urlsplit(target) if path[:1] != "/" else None
-            except ValueError:
-                self._refuse(ill_formed(400))
-                return
-            path, query = (path, query) if parts is None else (parts.path or "/", parts.query)
-            path = unquote(path)
+        try:
+            path, query = split_target(self._url.decode("latin-1"))
+        except ValueError:
+            self._refuse(ill_formed(400))
+            return
         headers = self._headers
         method = self._parser.get_method().decode("ascii")
         request = Request(method, path, query, headers.get, headers.lines, body, self._peer)
@@ -471,9 +373,3 @@ class _Begun:
             except StopIteration as made:
                 response: Response = made.value
                 return response
-
-
-@lru_cache(maxsize=256)
-def _lower(name: bytes) -> str:
-    """The names of headers are few, if nobody plays with them; a short one is remembered."""
-    return name.decode("latin-1").lower()

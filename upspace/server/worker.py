@@ -16,7 +16,7 @@ import uvloop
 from msgspec import Struct
 
 from upspace.server.app import App, build_app
-from upspace.server.http1 import Door
+from upspace.server.door import Door
 from upspace.server.limits import Table
 from upspace.server.settings import Settings
 from upspace.store import open_store
