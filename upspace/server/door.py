@@ -32,8 +32,9 @@ class Door:
         self.closing = self.closed = False
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        self._sweeping = self._loop.call_later(_SWEEP_S, self._sweep)
+        # To look it up takes a system call.
+        self.loop = asyncio.get_running_loop()
+        self._sweeping = self.loop.call_later(_SWEEP_S, self._sweep)
 
     def connect(self) -> Connection:
         """The protocol of one more connection."""
@@ -70,4 +71,4 @@ class Door:
         """One timer for all connections: one each would cost every request two changes of it."""
         for connection in list(self._connections):
             connection.sweep()
-        self._sweeping = self._loop.call_later(_SWEEP_S, self._sweep)
+        self._sweeping = self.loop.call_later(_SWEEP_S, self._sweep)

@@ -284,7 +284,7 @@ class Connection(asyncio.Protocol):
     def _answer(self, request: Request) -> None:
         making = self._door.answer(request)
         if not self._door.at_once:
-            self._answering = asyncio.create_task(self._answer_later(request, making))
+            self._answering = self._door.loop.create_task(self._answer_later(request, making))
             return
         try:
             awaited = making.send(None)
@@ -293,7 +293,7 @@ class Connection(asyncio.Protocol):
         except Exception as error:
             self._send(request.method, failed(request, error))
         else:
-            self._answering = asyncio.create_task(self._answer_later(request, _Begun(making, awaited)))
+            self._answering = self._door.loop.create_task(self._answer_later(request, _Begun(making, awaited)))
 
     async def _answer_later(self, request: Request, making: Awaitable[Response]) -> None:
         try:
