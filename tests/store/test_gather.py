@@ -49,9 +49,12 @@ Body = Callable[[Lookups, Gathered[int, str]], Coroutine[Any, Any, None]]
 def played(body: Body) -> Callable[[], None]:
     """The test as pytest calls it."""
 
-    def test() -> None:
+    async def play() -> None:
         lookups = Lookups()
-        asyncio.run(body(lookups, Gathered(lookups.fetch)))
+        await body(lookups, Gathered(lookups.fetch))
+
+    def test() -> None:
+        asyncio.run(play())
 
     return test
 

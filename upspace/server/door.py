@@ -20,13 +20,12 @@ _LAST_LOOK_S = 0.05
 class Door:
     """What the connections of one worker share. `app` answers requests.
 
-    Where it answers `at_once`, most replies are made without waiting, and what makes them does not ask which task it
-    is in: then there is a task only for those that have to wait.
+    Replies that are made `taskless` need no task: what makes them does not ask which one it is in.
     """
 
-    def __init__(self, app: "App | ControlledApp", *, at_once: bool) -> None:
+    def __init__(self, app: "App | ControlledApp", *, taskless: bool) -> None:
         self.answer: Callable[[Request], Coroutine[Any, Any, Response]] = app.respond
-        self.at_once = at_once
+        self.taskless = taskless
         self.replies = Replies()
         # Each connection ends with its next reply; then, those that wait for none have ended.
         self.closing = self.closed = False

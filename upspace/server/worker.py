@@ -94,7 +94,7 @@ async def serve_worker(task: Task, listener: socket.socket, parent: Connection) 
         loop.add_signal_handler(signal.SIGTERM, told_to_stop.set)
         loop.add_reader(parent.fileno(), told_to_stop.set)
         # Control makes replies wait by means that ask for the current task.
-        door = Door(app, at_once=store.reads_at_once and not settings.control)
+        door = Door(app, taskless=not settings.control)
         server = await loop.create_server(
             door.connect,
             sock=listener,

@@ -4,7 +4,7 @@ A store knows no HTTP and no wire codes. Every method may raise StoreUnavailable
 """
 
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -108,12 +108,12 @@ DecideMembers = Callable[[Membership], Mapping[int, tuple[int, ...]]]
 
 
 class Store(Protocol):
-    """Where facts live. Reads see every write that has been acknowledged, by whatever process."""
+    """Where facts live. Reads see every write that has been acknowledged, by whatever process.
+
+    What a server asks for to reply works outside of a task as well.
+    """
 
     url: str
-
-    reads_at_once: ClassVar[bool]
-    """Whether reads are done without waiting, and without asking which task they are in."""
 
     async def close(self) -> None:
         """Give back every connection. Closing twice is allowed."""

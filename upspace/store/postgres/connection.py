@@ -1,7 +1,7 @@
 """Connections to PostgreSQL, with bounds in time and number, and asyncpg's errors in the words of the interface."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
@@ -110,6 +110,9 @@ class Database:
 
     async def read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """What `work` reads. Raises StoreUnavailableError or StoreTimeoutError."""
+        return await in_task(self._read(work))
+
+    async def _read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         try:
             try:
                 return await self._within_time(work)
@@ -126,7 +129,9 @@ class Database:
 
         It may take so many `times` as long as anything else. Writes leave half of the connections to reads.
         """
+        return await in_task(self._write(work, times))
 
+    async def _write(self, work: Callable[[Connection], Awaitable[T]], times: float) -> T:
         async def in_transaction(connection: Connection) -> T:
             async with _transaction(connection):
                 if times != 1:
@@ -142,6 +147,9 @@ class Database:
 
     async def write_long(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """As `write`, without a bound but for locks, for one who waits for it and may interrupt it."""
+        return await in_task(self._write_long(work))
+
+    async def _write_long(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async with (
             self._place_to_write(),
             self._connections.one(self.timeout_s) as connection,
@@ -189,6 +197,14 @@ class Database:
                 raise
             finally:
                 timer.cancel()
+
+
+async def in_task(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns, done in a task: bounds of time need one, and replies are made without."""
+    if asyncio.current_task() is not None:
+        return await work
+    done: T = await asyncio.create_task(work)
+    return done
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """The PostgreSQL store: one server or a Citus cluster, any number of processes on any number of hosts."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from typing import ClassVar, NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from upspace.model import (
     Account,
@@ -65,8 +65,6 @@ class Session(NamedTuple):
 
 class PostgresStore:
     """Store over a PostgreSQL database, and perhaps a replica of it to read from."""
-
-    reads_at_once: ClassVar = False
 
     def __init__(self, database: Database, replica: Replica | None, *, distributed: bool) -> None:
         self.url = without_password(database.url)

@@ -1,7 +1,7 @@
 """The SQLite store. Reads run in the caller's thread: one takes microseconds, a hop to a thread more."""
 
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import apsw
 import msgspec
@@ -75,8 +75,6 @@ where substr(hex(digest), 1, length(:prefix)) = :prefix and revoked is null and 
 
 class SqliteStore:
     """Store over one SQLite file, or over a database in memory that is gone when it is closed."""
-
-    reads_at_once: ClassVar = True
 
     def __init__(self, url: str, reader: apsw.Connection) -> None:
         self.url = url
