@@ -30,7 +30,7 @@ from bulk.growth_results import GrowthResults, Sample, Size, Warm
 from cases import CASES, Case, Targets
 from command import at_least, ending_politely, look_at_machine, say
 from dataset import FOLDER, opened
-from load import CONNECTIONS, LoadError, require_wrk, run_wrk
+from load import CONNECTIONS, LoadError, ask_for_all, require_wrk, run_wrk
 from machine import find_versions
 from results import write_json
 from servers import Server, upspace_server
@@ -189,11 +189,7 @@ def _get_to_know(place: Place, server: Server) -> None:
     for case in CASES:
         if case.name in _GETTING_TO_KNOW_PER_S:
             targets = place.targets[case.targets]
-            count = targets.read_text().count("\n")
-            seconds = count // _GETTING_TO_KNOW_PER_S[case.name] + 1
-            counted = run_wrk(server.url, case.url("{mid}"), targets, seconds=seconds, seed=0, in_turn=True)
-            if counted.requests < count:
-                raise LoadError(f"{case.name}: {counted.requests} of {count} targets were asked for in {seconds} s")
+            ask_for_all(server.url, case.url("{mid}"), targets, _GETTING_TO_KNOW_PER_S[case.name])
 
 
 def _prepare(folder: Path, files: Path, accounts: int, follows: int) -> Place:

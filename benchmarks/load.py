@@ -57,6 +57,18 @@ def run_wrk(server: str, url: str, targets: Path, *, seconds: int, seed: int, in
     return counted
 
 
+def ask_for_all(server: str, url: str, targets: Path, per_s: int) -> None:
+    """Ask for every line of `targets` in turn, of a server that answers so many requests a second at least.
+
+    Raises LoadError if there was no time for all.
+    """
+    count = targets.read_text().count("\n")
+    seconds = count // per_s + 1
+    counted = run_wrk(server, url, targets, seconds=seconds, seed=0, in_turn=True)
+    if counted.requests < count:
+        raise LoadError(f"{server}{url}: {counted.requests} of {count} targets were asked for in {seconds} s")
+
+
 def run_script(
     script: Path, kind: type[C], server: str, arguments: Sequence[str], *, seconds: int, connections: int = CONNECTIONS
 ) -> C:
