@@ -100,3 +100,9 @@ CASES = (
         bare_goal=0.40,
     ),
 )
+
+KNOWN = CASES[0]
+"""What is asked for once for every account before anything is measured: then upspace knows them all."""
+
+KNOWN_PER_S = 3_000
+"""So many accounts a second are shown at least by who has not shown them before."""

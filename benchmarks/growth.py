@@ -30,7 +30,7 @@ from bulk.growth_results import GrowthResults, Sample, Size, Warm
 from cases import CASES, Case, Targets
 from command import at_least, ending_politely, look_at_machine, say
 from dataset import FOLDER, opened
-from load import CONNECTIONS, LoadError, ask_for_all, require_wrk, run_wrk
+from load import CONNECTIONS, ask_for_all, require_wrk, run_wrk
 from machine import find_versions
 from results import write_json
 from servers import Server, upspace_server

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agreement import compare_replies, count_failures
-from cases import CASES, PEER_GOAL, WORKER_MEMORY_GOAL_MB, Case, Targets
+from cases import CASES, KNOWN, KNOWN_PER_S, PEER_GOAL, WORKER_MEMORY_GOAL_MB, Case, Targets
 from command import look_at_machine, say
 from dataset import build_dataset, count_rows, find_targets
-from load import CONNECTIONS, THREADS, require_wrk, run_wrk
+from load import CONNECTIONS, THREADS, ask_for_all, require_wrk, run_wrk
 from machine import find_versions
 from msgspec import Struct
 from results import CaseResult, Memory, Method, Results, Round, Run, run_of, summarize
@@ -101,7 +101,8 @@ def _measure_rounds(plan: Plan, servers: Servers, files: Mapping[Targets, Path])
     if plan.warm_up_seconds:
         say("warming up")
         for case in CASES:
-            _measure_round(servers, case, files[case.targets], plan.warm_up_seconds, seed=0, in_turn=True)
+            _measure_round(servers, case, files[case.targets], plan.warm_up_seconds, seed=0)
+        ask_for_all(servers.upspace.url, KNOWN.url("{mid}"), files[KNOWN.targets], KNOWN_PER_S)
     rounds: dict[str, list[Round]] = {case.name: [] for case in CASES}
     for number in range(1, plan.rounds + 1):
         for case in CASES:
@@ -115,13 +116,11 @@ def _measure_rounds(plan: Plan, servers: Servers, files: Mapping[Targets, Path])
     return rounds
 
 
-def _measure_round(
-    servers: Servers, case: Case, targets: Path, seconds: int, *, seed: int, in_turn: bool = False
-) -> Round:
+def _measure_round(servers: Servers, case: Case, targets: Path, seconds: int, *, seed: int) -> Round:
     """One case against the servers, one right after another, for the same targets in the same order."""
 
     def run(server: Server, url: str) -> Run:
-        return run_of(run_wrk(server.url, url, targets, seconds=seconds, seed=seed, in_turn=in_turn))
+        return run_of(run_wrk(server.url, url, targets, seconds=seconds, seed=seed))
 
     url = case.url("{mid}")
     return Round(

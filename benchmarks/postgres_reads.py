@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from agreement import compare_replies, count_failures
-from cases import CASES, Case, Targets
+from cases import CASES, KNOWN, KNOWN_PER_S, Case, Targets
 from cluster import PostgresServer, backends_of, single_selects_per_s
 from command import say
 from load import ask_for_all, run_wrk
@@ -26,8 +26,6 @@ from servers import Server, bare_server, peer_server, single_query_server, upspa
 # Replies name images by the URL of the server, and are compared with each other.
 _PUBLIC_URL = "http://127.0.0.1:8000"
 _SCHEME = "postgresql://"
-# So many accounts a second are shown at least by who has not shown them before.
-_KNOWN_PER_S = 3_000
 
 
 def measure_reads(
@@ -93,10 +91,9 @@ def _servers(url: str, source: Path) -> Iterator[dict[str, Server]]:
 
 def _get_to_know(servers: Mapping[str, Server], files: Mapping[Targets, Path]) -> None:
     """Ask upspace, over both engines and with one query a request, for every account: then it knows them all."""
-    (case,) = (case for case in CASES if case.name == "acc_info")
     for name, server in servers.items():
         if name != PEER:
-            ask_for_all(server.url, case.url("{mid}"), files[case.targets], _KNOWN_PER_S)
+            ask_for_all(server.url, KNOWN.url("{mid}"), files[KNOWN.targets], KNOWN_PER_S)
 
 
 def _compared(servers: Mapping[str, Server], samples: Mapping[Targets, Sequence[int]]) -> dict[str, int]:

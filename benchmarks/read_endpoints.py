@@ -52,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     number = at_least(1)
     parser.add_argument("--rounds", type=number, default=7, metavar="N", help="rounds through all cases")
     parser.add_argument("--seconds", type=number, default=3, metavar="N", help="length of one run")
-    parser.add_argument("--warm-up", type=at_least(0), default=15, metavar="N", help="seconds for each case and server")
+    parser.add_argument("--warm-up", type=at_least(0), default=3, metavar="N", help="seconds for each case and server")
     parser.add_argument("--accounts", type=number, default=200_000, metavar="N", help="accounts of the dataset")
     parser.add_argument("--relations", type=number, default=3_000_000, metavar="N", help="relations of the dataset")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="another number, another dataset")

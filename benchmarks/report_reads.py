@@ -11,7 +11,8 @@ The load is wrk with {connections} connections and {threads} thread, on the same
 endpoints and asks the servers one right after another, for the same random accounts in the same order.
 
 - Rounds: {rounds}, and one before them that is not counted
-- Length of a run: {seconds} s, {warm_up} s in the round that is not counted, which asks for all accounts in turn
+- Length of a run: {seconds} s, {warm_up} s in the round that is not counted, after which upspace is asked for all
+  accounts once
 
 The ratios are taken within each round, and the table has their median: a shared machine may change its speed
 from one minute to the next, which changes requests/s far more than ratios. Requests/s are medians of their own,

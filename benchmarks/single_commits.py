@@ -15,7 +15,7 @@ import uvloop
 
 from upspace.data.asked import fill_store
 from upspace.server.settings import Settings, build_settings
-from upspace.server.worker import Task, serve_worker
+from upspace.server.worker import Orders, serve_worker
 from upspace.store.postgres import group_commits
 from upspace.store.postgres import writer as postgres
 from upspace.store.sqlite import writer as sqlite
@@ -39,7 +39,7 @@ def serve(given: argparse.Namespace, connections: int) -> None:
     listener = socket.create_server(("127.0.0.1", given.port))
     # Nobody watches this worker: the other end stays open and says nothing.
     _parent, line = Pipe()
-    uvloop.run(serve_worker(Task(settings, fill_store, limits_table=None, certificate=None), listener, line))
+    uvloop.run(serve_worker(Orders(settings, fill_store, limits_table=None, certificate=None), listener, line))
 
 
 def main() -> None:

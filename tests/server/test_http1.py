@@ -13,6 +13,7 @@ import struct
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
@@ -534,6 +535,7 @@ def test_a_body_that_is_as_large_as_it_may_be_leaves_the_connection_usable(clien
 
 
 LARGE = b"x" * (16 << 20)
+NOTED: ContextVar[int] = ContextVar("NOTED", default=0)
 IDLE_SWEEPS, COMING_SWEEPS, STALLED_SWEEPS, LINGERING_SWEEPS = 15, 6, 6, 2
 
 
@@ -556,6 +558,13 @@ class Echo:
             await self.let_go.wait()
         if request.path.endswith("failing"):
             raise RuntimeError("a fault of the app")
+        if request.path.endswith("unsendable"):
+            return Response(200, [("x-name", "名")], b"")
+        if request.path.endswith("noting"):
+            before = NOTED.get()
+            NOTED.set(before + 1)
+            await asyncio.sleep(0)
+            return Response(200, JSON_HEADERS, str(before).encode())
         if request.path == "/large":
             return Response(200, JSON_HEADERS, LARGE)
         length = None if request.body is None else len(request.body)
@@ -713,7 +722,7 @@ def test_a_client_that_asks_nothing_for_long_is_let_go() -> None:
     in_loop(work())
 
 
-@pytest.mark.parametrize("piece", [b"GET /path HT", b"GET /path HTTP/1.1\r\nHost: x", post("/path", b"body")[:-1]])
+@pytest.mark.parametrize("piece", [b"GET /path", b"GET /path HTTP/1.1\r\nHost: x", post("/path", b"body")[:-2]])
 def test_a_request_that_does_not_come_whole_is_refused(piece: bytes) -> None:
     async def work() -> None:
         async with house() as visited:
@@ -722,7 +731,10 @@ def test_a_request_that_does_not_come_whole_is_refused(piece: bytes) -> None:
             await visitor.send(piece)
             await until(lambda: visitor.connection._coming)
             visitor.sweep(COMING_SWEEPS - 1)
-            await visitor.send(piece[:0])
+            # What comes late does not begin the time anew.
+            before = visitor.connection._late_bytes
+            await visitor.send(b"x")
+            await until(lambda: visitor.connection._late_bytes > before)
             assert not visitor.connection._lingering
             visitor.sweep(1)
             reply = await visitor.reply()
@@ -939,6 +951,77 @@ def test_the_body_of_a_request_that_asks_for_another_protocol_is_its_body() -> N
             assert (await visitor.reply()).body == b"POST /path  4 []"
 
     in_loop(work())
+
+
+def test_many_wishes_for_another_protocol_are_answered_in_this_one() -> None:
+    async def work() -> None:
+        async with house() as visited:
+            visitor = await visited.visitor()
+            wishes = [post(f"/{number}", b"body", "Connection: Upgrade", "Upgrade: h2c") for number in range(2_000)]
+            sending = asyncio.create_task(visitor.send(*wishes))
+            for number in range(2_000):
+                assert (await visitor.reply()).body == f"POST /{number}  4 []".encode()
+            await sending
+
+    in_loop(work())
+
+
+def test_who_has_sent_the_body_is_not_told_to_send_it(taskless: bool) -> None:
+    """A request that waits for its turn, and is whole by then."""
+
+    async def work() -> None:
+        async with house(taskless=taskless) as visited:
+            visitor = await visited.visitor()
+            await visitor.send(get("/held"), post("/path", b"body", "Expect: 100-continue"), get("/path"))
+            await until(lambda: len(visitor.connection._waiting) == 2)
+            visited.app.let_go.set()
+            assert [(await visitor.reply()).status for _ in range(3)] == [200, 200, 200]
+
+    in_loop(work())
+
+
+def test_who_waits_to_be_told_so_is_told_when_it_is_its_turn(taskless: bool) -> None:
+    async def work() -> None:
+        async with house(taskless=taskless) as visited:
+            visitor = await visited.visitor()
+            head = post("/path", b"body", "Expect: 100-continue").removesuffix(b"body")
+            await visitor.send(get("/held"), head)
+            await until(lambda: visitor.connection._expects_continue)
+            visited.app.let_go.set()
+            assert (await visitor.reply()).status == 200
+            while not visitor._received:
+                assert await visitor.reads()
+            assert visitor._received == b"HTTP/1.1 100 Continue\r\n\r\n"
+            visitor._received = b""
+            await visitor.send(b"body")
+            assert (await visitor.reply()).body == b"POST /path  4 []"
+
+    in_loop(work())
+
+
+def test_what_one_request_notes_in_its_context_the_next_does_not_see(taskless: bool) -> None:
+    async def work() -> None:
+        async with house(taskless=taskless) as visited:
+            first, second = await visited.visitor(), await visited.visitor()
+            await first.send(get("/noting"), get("/later/noting"), get("/noting"))
+            assert [(await first.reply()).body for _ in range(3)] == [b"0", b"0", b"0"]
+            await second.send(get("/noting"))
+            assert (await second.reply()).body == b"0"
+
+    in_loop(work())
+
+
+def test_a_reply_that_cannot_be_sent_ends_the_connection(taskless: bool, caplog: pytest.LogCaptureFixture) -> None:
+    async def work() -> None:
+        async with house(taskless=taskless) as visited:
+            for path in ("/unsendable", "/later/unsendable"):
+                visitor = await visited.visitor()
+                await visitor.send(get(path), get("/path"))
+                assert await visitor.ends()
+            assert visited.app.asked == ["/unsendable", "/later/unsendable"]
+
+    in_loop(work())
+    assert caplog.messages == ["a reply failed"] * 2
 
 
 def test_who_sends_no_more_while_a_reply_drips_is_let_go_behind_it() -> None:

@@ -1,6 +1,8 @@
 """The process that watches the workers: one that ends is replaced, whatever has ended it, and no client is refused."""
 
 import asyncio
+import errno
+import logging.config
 import os
 import re
 import signal
@@ -17,7 +19,11 @@ import pytest
 from conftest import DEADLINE_S, Served, get, serving
 from people import HUB, people_store, person
 
+from upspace.data.asked import fill_store
 from upspace.model import Relation
+from upspace.server import watch
+from upspace.server.settings import build_settings
+from upspace.server.worker import Orders
 from upspace.store import open_store
 
 STAT = f"/x/relation/stat?vmid={HUB}"
@@ -240,11 +246,11 @@ def test_a_worker_that_cannot_start_is_tried_again_until_it_can(url: str, tmp_pa
 
 
 def test_a_server_without_workers_stops(url: str, tmp_path: Path) -> None:
-    """While it pauses, and while a worker is about to start."""
+    """While it pauses, or while a worker is about to start."""
     with serving(tmp_path, *serve_arguments(url)) as served:
         (worker,) = worker_pids(served)
         os.kill(worker, signal.SIGKILL)
-        wait_for_workers(served, 1, {worker})
+        wait_for_lines(served, 1)
         assert served.stop() == 0
         assert "Traceback" not in served.errors()
 
@@ -315,3 +321,42 @@ def test_a_worker_that_is_told_to_end_by_itself_sends_its_reply_first(file_url: 
         assert get(f"{served.url}/x/space/acc/info?mid={HEAVY}").json()["code"] == 0
         assert wait_for_lines(served, 1) == ["WARNING a worker ended with 0, another takes its place in 0.25 s"]
         assert served.stop() == 0
+
+
+class NoProcess:
+    """One for which there is no room."""
+
+    def __init__(self, **_: object) -> None:
+        pass
+
+    def start(self) -> None:
+        raise OSError(errno.EAGAIN, "no room for it")
+
+
+@pytest.fixture
+def orders(monkeypatch: pytest.MonkeyPatch) -> Orders:
+    """What a worker is told that never hears it."""
+    monkeypatch.setattr(watch._PROCESSES, "Process", NoProcess)
+    # What is logged in this process is for its tests to read.
+    monkeypatch.setattr(logging.config, "dictConfig", lambda _: None)
+    return Orders(build_settings({"store": "sqlite://"}), fill_store, limits_table=None, certificate=None)
+
+
+def test_a_server_whose_first_worker_cannot_be_started_says_so(orders: Orders) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        pytest.raises(watch.ServeError, match=r"a worker could not be started \(no room for it\) before it was ready"),
+    ):
+        watch.watch(orders, [listener], lambda: pytest.fail("it is not ready"))
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again(orders: Orders, caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, caplog.at_level("WARNING", "upspace"):
+        place = watch._Place(orders, listener)
+        for _ in range(3):
+            place.fill()
+            assert place.starts_at is not None
+            assert place.starts_at > time.monotonic()
+            place.starts_at = 0.0
+    assert [message.partition("in ")[2] for message in caplog.messages] == ["0.25 s", "0.5 s", "1 s"]
+    assert (place.sources(), place.tell_to_stop()) == ([], None)

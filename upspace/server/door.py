@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from upspace.server.http import Request, Response
@@ -27,6 +28,7 @@ class Door:
         self.answer: Callable[[Request], Coroutine[Any, Any, Response]] = app.respond
         self.taskless = taskless
         self.replies = Replies()
+        self.context = copy_context()
         # Each connection ends with its next reply; then, those that wait for none have ended.
         self.closing = self.closed = False
         self._connections: set[Connection] = set()
@@ -68,6 +70,6 @@ class Door:
 
     def _sweep(self) -> None:
         """One timer for all connections: one each would cost every request two changes of it."""
+        self._sweeping = self.loop.call_later(_SWEEP_S, self._sweep)
         for connection in list(self._connections):
             connection.sweep()
-        self._sweeping = self.loop.call_later(_SWEEP_S, self._sweep)

@@ -53,7 +53,7 @@ class Response(Struct, frozen=True, gc=False):
 
 
 BODY_MAX_BYTES = 1 << 20
-"""The rest of a larger body is not read."""
+"""A larger body is not kept."""
 
 FORM_MAX_BYTES = 1 << 16
 """No write of the contract needs a tenth of it, and its parameters are read before anybody is known to ask."""

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("upspace")
 
-# What may come of a request beside its body, in reads after the one in which it began.
+# What may come of a head in reads after the one in which it began, and of a body with all that frames its parts.
 _HEAD_MAX_BYTES = 1 << 16
+_FRAMED_MAX_BYTES = 8 * BODY_MAX_BYTES
 # From so many requests of one client that wait for their turn on, no more is read of it.
 _WAITING_MAX = 16
 
@@ -50,7 +52,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._peer = ""
         # A request has begun to come, of which so much came late and so much is its body.
-        self._coming = self._head_came = self._asks_to_go_on = False
+        self._coming = self._head_came = self._expects_continue = False
         self._late_bytes = self._body_bytes = 0
         # No further request is taken: the last one has come, or where the next begins is not known.
         self._last_came = False
@@ -93,10 +95,7 @@ class Connection(asyncio.Protocol):
         if self._last_came:
             return
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            if not self._last_came:
-                self._begin_anew(data[upgrade.args[0] :])
+            self._feed(data)
         except httptools.HttpParserCallbackError:
             log.exception("a connection failed")
             self._transport.abort()
@@ -125,7 +124,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Enough of it has been sent."""
         self._full = False
-        self._go_on()
+        self._answer_waiting()
 
     # Called by the parser
 
@@ -136,7 +135,7 @@ class Connection(asyncio.Protocol):
         self._body = []
         self._late_bytes = -1
         self._body_bytes = self._quiet = 0
-        self._coming, self._head_came, self._asks_to_go_on = True, False, False
+        self._coming, self._head_came, self._expects_continue = True, False, False
 
     def on_url(self, url: bytes) -> None:
         """A piece of its target."""
@@ -151,8 +150,8 @@ class Connection(asyncio.Protocol):
         """All its headers are here."""
         self._head_came = True
         if "expect" in self._headers and self._headers["expect"].lower() == "100-continue":
-            self._asks_to_go_on = True
-            self._let_go_on()
+            self._expects_continue = not self._parser.should_upgrade() and self._parser.get_http_version() != "1.0"
+            self._send_continue()
 
     def on_body(self, piece: bytes) -> None:
         """A piece of its body."""
@@ -166,7 +165,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """It is here as a whole."""
-        self._coming = False
+        self._coming = self._expects_continue = False
         if self._last_came:
             return
         parser = self._parser
@@ -206,8 +205,8 @@ class Connection(asyncio.Protocol):
         self._unsent_bytes = unsent
 
     def finish(self) -> None:
-        """End when the request that is being answered is."""
-        if self._answering is None:
+        """End when what is being answered is, at once if that is nothing."""
+        if not self._busy():
             self._transport.close()
 
     def abort(self) -> None:
@@ -219,21 +218,32 @@ class Connection(asyncio.Protocol):
     def _busy(self) -> bool:
         return self._answering is not None or bool(self._waiting)
 
-    def _let_go_on(self) -> None:
+    def _send_continue(self) -> None:
         """Tell who asks before sending a body to send it, if it is its turn."""
-        if self._asks_to_go_on and not self._busy() and not self._last_came:
-            self._asks_to_go_on = False
+        if self._expects_continue and not self._busy() and not self._last_came:
+            self._expects_continue = False
             self._transport.write(_CONTINUE)
 
-    def _begin_anew(self, rest: bytes) -> None:
-        """Go on in this protocol with a request that wished for another one, whose body comes all the same.
+    def _feed(self, data: bytes) -> None:
+        """Have the parser read what has come. Raises what the parser raises.
 
-        Clients that know HTTP/2 wish for it in their first request.
+        Clients that know HTTP/2 wish for it in their first request. It is answered in this protocol, and its body comes
+        all the same, but the parser reads on only if it sees no such wish.
         """
-        parser = self._parser
-        method, target = parser.get_method().decode("ascii"), self._url.decode("latin-1")
-        self._parser = httptools.HttpRequestParser(self)
-        self.data_received(without_upgrade(method, target, parser.get_http_version(), self._headers) + rest)
+        rest = memoryview(data)
+        while rest:
+            try:
+                self._parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as upgrade:
+                if self._last_came:
+                    return
+                rest = rest[upgrade.args[0] :]
+                parser = self._parser
+                method, target = parser.get_method().decode("ascii"), self._url.decode("latin-1")
+                self._parser = httptools.HttpRequestParser(self)
+                self._parser.feed_data(without_upgrade(method, target, parser.get_http_version(), self._headers))
+            else:
+                return
 
     def _await_rest(self, size: int) -> None:
         """A part of a request has come, in a read of so many bytes."""
@@ -241,7 +251,7 @@ class Connection(asyncio.Protocol):
             self._late_bytes = 0
             return
         self._late_bytes += size
-        if self._late_bytes - self._body_bytes > _HEAD_MAX_BYTES:
+        if self._late_bytes > (_FRAMED_MAX_BYTES if self._head_came else _HEAD_MAX_BYTES):
             self._refuse(ill_formed(431))
 
     def _take(self, body: bytes | None) -> None:
@@ -265,9 +275,9 @@ class Connection(asyncio.Protocol):
         """What the client has sent is no request, and nothing after it is one."""
         self._last_came = self._lingers = True
         self._waiting.append(refusal)
-        self._go_on()
+        self._answer_waiting()
 
-    def _go_on(self) -> None:
+    def _answer_waiting(self) -> None:
         if self._transport.is_closing():
             self._waiting.clear()
             return
@@ -279,21 +289,23 @@ class Connection(asyncio.Protocol):
                 self._send("GET", asked)
         if len(self._waiting) < _WAITING_MAX:
             self._transport.resume_reading()
-        self._let_go_on()
+        self._send_continue()
 
     def _answer(self, request: Request) -> None:
         making = self._door.answer(request)
+        # What is noted for one request in its context is not for the next one.
+        context = self._door.context.copy()
         if not self._door.taskless:
-            self._answering = self._door.loop.create_task(self._answer_later(request, making))
+            self._answering = self._door.loop.create_task(self._answer_later(request, making), context=context)
             return
         try:
-            awaited = making.send(None)
+            awaited = context.run(making.send, None)
         except StopIteration as made:
             self._send(request.method, made.value)
         except Exception as error:
             self._send(request.method, failed(request, error))
         else:
-            self._answering = _Making(self._door.loop, request, making, self._answered)
+            self._answering = _Making(self._door.loop, context, request, making, self._answered)
             self._answering.wait_for(awaited)
 
     def _answered(self, request: Request, response: Response) -> None:
@@ -302,7 +314,7 @@ class Connection(asyncio.Protocol):
         if self._gone:
             self._door.ended(self)
         self._send(request.method, response)
-        self._go_on()
+        self._answer_waiting()
 
     async def _answer_later(self, request: Request, making: Awaitable[Response]) -> None:
         try:
@@ -321,7 +333,7 @@ class Connection(asyncio.Protocol):
             self._answering = None
             if self._gone:
                 self._door.ended(self)
-        self._go_on()
+        self._answer_waiting()
 
     async def _send_in_manner(self, method: str, response: Response, manner: Manner) -> None:
         if self._transport.is_closing():
@@ -339,7 +351,13 @@ class Connection(asyncio.Protocol):
         if self._transport.is_closing():
             return
         ends = self._ends()
-        self._transport.write(self._door.replies.reply(method, response, ends=ends))
+        try:
+            self._transport.write(self._door.replies.reply(method, response, ends=ends))
+        except Exception:
+            # The client would take the next reply for this one.
+            log.exception("a reply failed")
+            self._transport.abort()
+            ends = True
         if ends:
             self._end()
 
@@ -365,20 +383,22 @@ class Connection(asyncio.Protocol):
 class _Making:
     """A reply that is being made without a task: it goes on when that has come which it waits for.
 
-    A task costs a fifth of a request over PostgreSQL. What it has and this has not: nobody can cancel it, and it
-    cannot be asked for as the current one.
+    A task would cost a request over PostgreSQL a twentieth more. What a task has and this has not: it can be cancelled,
+    and asked for as the current one.
     """
 
-    __slots__ = ("_loop", "_made", "_making", "_request")
+    __slots__ = ("_context", "_loop", "_made", "_making", "_request")
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        context: Context,
         request: Request,
         making: Coroutine[Any, Any, Response],
         made: Callable[[Request, Response], None],
     ) -> None:
         self._loop = loop
+        self._context = context
         self._request = request
         self._making = making
         self._made = made
@@ -386,18 +406,18 @@ class _Making:
     def wait_for(self, awaited: Any) -> None:
         """Go on later: `awaited` is what a coroutine yields, a future or None for the next turn."""
         if awaited is None:
-            self._loop.call_soon(self._go_on)
+            self._loop.call_soon(self._resume, context=self._context)
             return
         # So a task tells a future that it has been waited for in the way that is right.
         awaited._asyncio_future_blocking = False
-        awaited.add_done_callback(self._go_on)
+        awaited.add_done_callback(self._resume, context=self._context)
 
-    def _go_on(self, _done: Any = None) -> None:
+    def _resume(self, _done: Any = None) -> None:
         try:
             awaited = self._making.send(None)
         except StopIteration as finished:
             self._made(self._request, finished.value)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             self._made(self._request, failed(self._request, error))
         else:
             self.wait_for(awaited)

@@ -26,7 +26,7 @@ class Replies:
     def reply(self, method: str, response: Response, *, ends: bool) -> bytes:
         """Head and body. `ends` says that the connection will; a reply to HEAD has no body."""
         if response.headers is JSON_HEADERS and response.status == 200 and not ends and method != "HEAD":
-            if time.time() >= self._renewed_until:
+            if time.monotonic() >= self._renewed_until:
                 self._renew()
             return b"%b%d\r\n\r\n%b" % (self._usual, len(response.body), response.body)
         head, body = self.parts(method, response, ends=ends)
@@ -34,7 +34,7 @@ class Replies:
 
     def parts(self, method: str, response: Response, *, ends: bool) -> tuple[bytes, bytes]:
         """Head and body apart."""
-        if time.time() >= self._renewed_until:
+        if time.monotonic() >= self._renewed_until:
             self._renew()
         lines = b"".join([f"{name}: {value}\r\n".encode("latin-1") for name, value in response.headers])
         head = b"%b%b%b%bcontent-length: %d\r\n\r\n" % (
@@ -47,8 +47,9 @@ class Replies:
         return head, b"" if method == "HEAD" else response.body
 
     def _renew(self) -> None:
-        now = int(time.time())
-        self._renewed_until = now + 1.0
+        now = time.time()
+        # Till the next second, by a clock that is never set back.
+        self._renewed_until = time.monotonic() + 1.0 - now % 1.0
         self._date = f"date: {formatdate(now, usegmt=True)}\r\n".encode("ascii")
         content_type = "".join([f"{name}: {value}\r\n" for name, value in JSON_HEADERS]).encode("ascii")
         self._usual = b"%b%b%bcontent-length: " % (_status_line(200), content_type, self._date)
@@ -59,7 +60,7 @@ def ill_formed(status: int, error: type[ContractError] = BadRequestError) -> Res
     return Response(status, JSON_HEADERS, failure(error))
 
 
-def failed(request: Request, error: Exception) -> Response:
+def failed(request: Request, error: BaseException) -> Response:
     """The reply where the app failed to give any, which is a fault of its own."""
     log.error("%s %s failed", request.method, request.path, exc_info=error)
     return Response(500, JSON_HEADERS, failure(ServerFaultError))

@@ -12,7 +12,7 @@ import msgspec
 from upspace.server.limits import Limits, Table
 from upspace.server.settings import Settings
 from upspace.server.watch import ServeError, watch
-from upspace.server.worker import BACKLOG, Task
+from upspace.server.worker import BACKLOG, Orders
 from upspace.store import open_store, tidy_store
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def serve(
     with ExitStack() as open_sockets, _limits_table(settings) as table:
         listeners = [open_sockets.enter_context(listener) for listener in _listen(settings)]
         settings = msgspec.structs.replace(settings, port=listeners[0].getsockname()[1])
-        watch(Task(settings, fill, table, certificate), listeners, lambda: on_ready(settings))
+        watch(Orders(settings, fill, table, certificate), listeners, lambda: on_ready(settings))
     tidy_store(settings.store)
 
 

@@ -8,12 +8,13 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection as Line
+from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
 from typing import Any
 
-from upspace.server.worker import LOGGING, READY, STOP_WITHIN_S, STOP_WITHIN_S_CONTROLLED, Task, work
+from upspace.server.worker import LOGGING, READY, STOP_WITHIN_S, STOP_WITHIN_S_CONTROLLED, Orders, work
 
 log = logging.getLogger("upspace")
 
@@ -34,32 +35,32 @@ class ServeError(Exception):
 class _Place:
     """Where one worker after the other answers what comes through a listening socket.
 
-    `ready` says that the worker takes connections; `ended` how it ended, None while there is one. When the next one
-    starts, by the monotonic clock in seconds, is `starts_at`, None as long as that is open.
+    `ready` says that the worker takes connections; `ended` how it ended or could not begin, None while there is one.
+    When the next one starts, by the monotonic clock in seconds, is `starts_at`, None as long as that is open.
     """
 
-    def __init__(self, task: Task, listener: socket.socket) -> None:
-        self._task = task
+    def __init__(self, orders: Orders, listener: socket.socket) -> None:
+        self._orders = orders
         self._listener = listener
         self._pause_s = _PAUSE_FIRST_S
         self.ready = False
         self.ended: str | None = None
         self.starts_at: float | None = None
-        self.line: Connection
-        self.process: SpawnProcess
+        self.line: Line | None = None
+        self.process: SpawnProcess | None = None
         self._start()
 
     def sources(self) -> list[Any]:
         """What there is to wait for."""
-        if self.ended is not None:
+        if self.ended is not None or self.process is None:
             return []
         return [self.process.sentinel] if self.ready else [self.process.sentinel, self.line]
 
     def attend(self, happened: list[Any]) -> None:
         """Note what the worker has said, and whether it has ended."""
-        if self.ended is not None:
+        if self.ended is not None or self.process is None:
             return
-        if self.line in happened and not self.ready:
+        if self.line is not None and self.line in happened and not self.ready:
             # One that ends before it is ready closes its end of the line, which looks alike.
             with suppress(EOFError, OSError):
                 self.ready = self.line.recv_bytes() == READY
@@ -70,31 +71,34 @@ class _Place:
 
     def fill(self) -> None:
         """Start the next worker, if the last one has ended and it is time."""
-        if self.ended is None:
-            return
-        if self.starts_at is None:
+        if self.ended is not None and self.starts_at is None:
             self._plan()
         if self.starts_at is not None and self.starts_at <= time.monotonic():
             self._start()
+            if self.ended is not None:
+                self._plan()
 
-    def tell_to_stop(self) -> None:
-        """The worker stops when this end of the line is closed."""
-        self.line.close()
+    def tell_to_stop(self) -> SpawnProcess | None:
+        """The worker stops when this end of the line is closed; what there is of it, if anything."""
+        if self.line is not None:
+            self.line.close()
+        return self.process if self.ended is None else None
 
     def _start(self) -> None:
         self.ready, self.ended, self.starts_at = False, None, None
         self._started_at = time.monotonic()
-        self.line, theirs = _PROCESSES.Pipe()
-        with closing(theirs):
-            self.process = _PROCESSES.Process(target=work, args=(self._task, self._listener, theirs), daemon=True)
-            try:
+        try:
+            self.line, theirs = _PROCESSES.Pipe()
+            with closing(theirs):
+                self.process = _PROCESSES.Process(target=work, args=(self._orders, self._listener, theirs), daemon=True)
                 self.process.start()
-            except OSError as error:
-                # No memory for it, or too many processes.
-                self._note_end(f"could not be started ({error.strerror})")
+        except OSError as error:
+            # No memory for it, too many processes, or too many files.
+            self._note_end(f"could not be started ({error.strerror})")
 
     def _note_end(self, how: str) -> None:
-        self.line.close()
+        if self.line is not None:
+            self.line.close()
         self.ended = how
 
     def _plan(self) -> None:
@@ -110,19 +114,19 @@ class _Place:
             self._pause_s = min(2 * self._pause_s, _PAUSE_LAST_S)
 
 
-def watch(task: Task, listeners: Sequence[socket.socket], on_ready: Callable[[], None]) -> None:
+def watch(orders: Orders, listeners: Sequence[socket.socket], on_ready: Callable[[], None]) -> None:
     """Have a worker answer at each of `listeners`, until SIGTERM or SIGINT comes; a second one cuts off what is left.
 
     `on_ready` is called when all of them take connections. Closes the listeners. Raises ServeError if a worker ends
     before that.
     """
     logging.config.dictConfig(LOGGING)
-    within_s = STOP_WITHIN_S_CONTROLLED if task.settings.control else STOP_WITHIN_S
+    within_s = STOP_WITHIN_S_CONTROLLED if orders.settings.control else STOP_WITHIN_S
     with _signals() as told:
         places: list[_Place] = []
         try:
             # One by one: if one cannot be started, those before it have to be stopped.
-            places.extend(_Place(task, listener) for listener in listeners)
+            places.extend(_Place(orders, listener) for listener in listeners)
             _watch(places, told, on_ready)
         finally:
             for listener in listeners:
@@ -132,37 +136,36 @@ def watch(task: Task, listeners: Sequence[socket.socket], on_ready: Callable[[],
 
 
 def _watch(places: list[_Place], told: socket.socket, on_ready: Callable[[], None]) -> None:
-    announced = False
-    while told not in (happened := _next_events(places, told)):
+    while not all(place.ready for place in places):
         for place in places:
-            place.attend(happened)
-        if not announced:
-            for place in places:
-                if place.ended is not None:
-                    raise ServeError(f"a worker {place.ended} before it was ready")
-            if all(place.ready for place in places):
-                announced = True
-                on_ready()
+            if place.ended is not None:
+                raise ServeError(f"a worker {place.ended} before it was ready")
+        if not _attend_next(places, told):
+            return
+    on_ready()
+    while _attend_next(places, told):
         for place in places:
             place.fill()
 
 
-def _next_events(places: list[_Place], told: socket.socket) -> list[Any]:
-    """What happens next: the socket and the ends of lines and processes that have something to say."""
+def _attend_next(places: list[_Place], told: socket.socket) -> bool:
+    """Wait for what happens next, and note it; False if it is a signal."""
     pauses = [place.starts_at - time.monotonic() for place in places if place.starts_at is not None]
     sources = [source for place in places for source in place.sources()]
-    return wait([told, *sources], max(0.0, min(pauses)) if pauses else None)
+    happened = wait([told, *sources], max(0.0, min(pauses)) if pauses else None)
+    for place in places:
+        place.attend(happened)
+    return told not in happened
 
 
 def _stop(places: list[_Place], told: socket.socket, within_s: float) -> None:
     """Stop the workers. Those that are left after so long, or at a second signal, are killed."""
-    for place in places:
-        place.tell_to_stop()
+    processes = [process for place in places if (process := place.tell_to_stop()) is not None]
     told.setblocking(False)
     with suppress(BlockingIOError):
         told.recv(64)
     until = time.monotonic() + within_s
-    while left := [place.process for place in places if place.process.is_alive()]:
+    while left := [process for process in processes if process.is_alive()]:
         happened = wait([told, *(process.sentinel for process in left)], max(0.0, until - time.monotonic()))
         if not happened or told in happened:
             log.warning("%d of the workers had to be killed", len(left))

@@ -8,7 +8,7 @@ import socket
 import ssl
 import sys
 from contextlib import suppress
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection as Line
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,7 @@ LOGGING = {
 """Where the log of a server goes."""
 
 
-class Task(Struct, frozen=True):
+class Orders(Struct, frozen=True):
     """What every worker of a server is told.
 
     `fill` makes a community where the control interface is asked for one. `limits_table` is the file in which all
@@ -67,7 +67,7 @@ class Task(Struct, frozen=True):
     certificate: tuple[Path, Path] | None
 
 
-def work(task: Task, listener: socket.socket, parent: Connection) -> None:
+def work(orders: Orders, listener: socket.socket, parent: Line) -> None:
     """Run a worker in this process, until the parent says so or is gone, or SIGTERM comes.
 
     It tells the parent when it is ready. The process ends with 1 if the store cannot be opened.
@@ -77,31 +77,31 @@ def work(task: Task, listener: socket.socket, parent: Connection) -> None:
     logging.config.dictConfig(LOGGING)
     try:
         with listener:
-            uvloop.run(serve_worker(task, listener, parent))
+            uvloop.run(serve_worker(orders, listener, parent))
     except StoreError as error:
         log.error("a worker cannot start: %s", error)
         sys.exit(1)
 
 
-async def serve_worker(task: Task, listener: socket.socket, parent: Connection) -> None:
+async def serve_worker(orders: Orders, listener: socket.socket, parent: Line) -> None:
     """Answer what comes through `listener`, until the parent says so or is gone, or SIGTERM comes."""
-    settings = task.settings
+    settings = orders.settings
     store = await open_store(settings.store, **settings.store_options())
     try:
-        app = await _build(store, task)
+        app = await _build(store, orders)
         loop = asyncio.get_running_loop()
         told_to_stop = asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, told_to_stop.set)
         loop.add_reader(parent.fileno(), told_to_stop.set)
-        # Control makes replies wait by means that ask for the current task.
+        # Control makes replies wait by means that ask for the current orders.
         door = Door(app, taskless=not settings.control)
         server = await loop.create_server(
             door.connect,
             sock=listener,
             backlog=BACKLOG,
-            ssl=None if task.certificate is None else _tls(*task.certificate),
-            ssl_handshake_timeout=None if task.certificate is None else _HANDSHAKE_WITHIN_S,
-            ssl_shutdown_timeout=None if task.certificate is None else _FAREWELL_WITHIN_S,
+            ssl=None if orders.certificate is None else _tls(*orders.certificate),
+            ssl_handshake_timeout=None if orders.certificate is None else _HANDSHAKE_WITHIN_S,
+            ssl_shutdown_timeout=None if orders.certificate is None else _FAREWELL_WITHIN_S,
         )
         # A parent that is gone has no use for it, and that is seen below.
         with suppress(OSError):
@@ -114,14 +114,14 @@ async def serve_worker(task: Task, listener: socket.socket, parent: Connection) 
         await store.close()
 
 
-async def _build(store: Store, task: Task) -> "App | ControlledApp":
-    if task.settings.control:
+async def _build(store: Store, orders: Orders) -> "App | ControlledApp":
+    if orders.settings.control:
         # Imported here: a server that nobody tests against has nothing of it.
         from upspace.server.control.station import build_controlled
 
-        return await build_controlled(store, task.settings, task.fill)
-    table = None if task.limits_table is None else Table.open(task.limits_table)
-    return build_app(store, task.settings, table=table)
+        return await build_controlled(store, orders.settings, orders.fill)
+    table = None if orders.limits_table is None else Table.open(orders.limits_table)
+    return build_app(store, orders.settings, table=table)
 
 
 def _tls(certificate: Path, key: Path) -> ssl.SSLContext:

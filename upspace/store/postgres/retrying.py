@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from upspace.store.postgres.connection import CONFLICTS, FAULTS, Connection, Database, translate
+from upspace.store.postgres.connection import CONFLICTS, FAULTS, Connection, Database, in_task, translate
 
 T = TypeVar("T")
 
@@ -37,4 +37,5 @@ async def persistently(
         wait=wait_random(0, _PAUSE_S),
         reraise=True,
     )
-    return await attempts(write_once, work)
+    # The pauses may want to know their task.
+    return await in_task(attempts(write_once, work))
