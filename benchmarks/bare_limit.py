@@ -2,9 +2,9 @@
 
     python benchmarks/bare_limit.py --port 8080 --sizes '{"acc_info": 1200}'
 
-`/acc_info/...` is answered with 1200 bytes. No service on Granian, the quickest server for Python that was found, can
-be faster than this one, so it is what upspace is measured against; loop and headers are those of upspace. It has a door
-of its own, so what costs it little may be faster all the same.
+`/acc_info/...` is answered with 1200 bytes. No service on Granian can be faster than this one, so it is
+what upspace is measured against; loop and headers are those of upspace, which has a door of its own: what costs it
+little may be faster all the same.
 """
 
 import argparse

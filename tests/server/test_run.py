@@ -14,20 +14,12 @@ from pathlib import Path
 import apsw
 import pytest
 from conftest import DEADLINE_S, Served, client_of, get, read_line, run_process, serving
-from people import HUB, person
+from heavy import HEAVY_ROWS, HEAVY_SIGN, load_heavy, serve_arguments
+from people import HUB
 
-from upspace.model import Relation
-from upspace.store import open_store
 from upspace.store.urls import without_password
 
 STAT = f"/x/relation/stat?vmid={HUB}"
-
-# So many followers with so long a signature make a page that no buffer between two processes can hold.
-HEAVY, HEAVY_ROWS, HEAVY_SIGN = 1, 50, 400_000
-
-
-def serve_arguments(url: str, *more: str) -> tuple[str, ...]:
-    return ("serve", "--store", url, "--port", "0", *more)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
@@ -65,14 +57,6 @@ def test_three_workers_answer_from_one_store_and_stop(people_url: str, tmp_path:
             assert get(served.url + STAT).json()["data"] == expected
         assert served.stop() == 0
         assert "Traceback" not in served.errors()
-
-
-async def load_heavy(url: str) -> None:
-    store = await open_store(url)
-    fans = range(2, 2 + HEAVY_ROWS)
-    profiles = [person(HEAVY), *(person(mid, sign="s" * HEAVY_SIGN) for mid in fans)]
-    await store.load(profiles, [Relation(mid, HEAVY, 2, mid) for mid in fans])
-    await store.close()
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])

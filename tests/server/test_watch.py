@@ -17,23 +17,15 @@ from pathlib import Path
 
 import pytest
 from conftest import DEADLINE_S, Served, get, serving
-from people import HUB, people_store, person
+from heavy import HEAVY, HEAVY_ROWS, HEAVY_SIGN, load_heavy, serve_arguments
+from people import HUB, people_store
 
 from upspace.data.asked import fill_store
-from upspace.model import Relation
 from upspace.server import watch
 from upspace.server.settings import build_settings
 from upspace.server.worker import Orders
-from upspace.store import open_store
 
 STAT = f"/x/relation/stat?vmid={HUB}"
-
-# So many followers with so long a signature make a page that no buffer between two processes can hold.
-HEAVY, HEAVY_ROWS, HEAVY_SIGN = 1, 50, 400_000
-
-
-def serve_arguments(url: str, *more: str) -> tuple[str, ...]:
-    return ("serve", "--store", url, "--port", "0", *more)
 
 
 @pytest.fixture
@@ -253,14 +245,6 @@ def test_a_server_without_workers_stops(url: str, tmp_path: Path) -> None:
         wait_for_lines(served, 1)
         assert served.stop() == 0
         assert "Traceback" not in served.errors()
-
-
-async def load_heavy(url: str) -> None:
-    store = await open_store(url)
-    fans = range(2, 2 + HEAVY_ROWS)
-    profiles = [person(HEAVY), *(person(mid, sign="s" * HEAVY_SIGN) for mid in fans)]
-    await store.load(profiles, [Relation(mid, HEAVY, 2, mid) for mid in fans])
-    await store.close()
 
 
 @contextmanager

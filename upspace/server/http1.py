@@ -171,7 +171,7 @@ class Connection(asyncio.Protocol):
         parser = self._parser
         if parser.should_upgrade():
             if parser.get_method() != b"CONNECT":
-                # The parser takes what follows for another protocol, be it the body: see `data_received`.
+                # The parser takes what follows for another protocol, be it the body: see `_feed`.
                 return
             self._last_came = True
         elif not parser.should_keep_alive():
@@ -310,30 +310,33 @@ class Connection(asyncio.Protocol):
 
     def _answered(self, request: Request, response: Response) -> None:
         """The reply that was waited for is here."""
-        self._answering = None
-        if self._gone:
-            self._door.ended(self)
         self._send(request.method, response)
-        self._answer_waiting()
+        self._finish_answering()
 
     async def _answer_later(self, request: Request, making: Awaitable[Response]) -> None:
         try:
+            response = await making
+        except Exception as error:
+            response = failed(request, error)
+        if response.manner is None:
+            self._send(request.method, response)
+        else:
             try:
-                response = await making
-            except Exception as error:
-                response = failed(request, error)
-            if response.manner is None:
-                self._send(request.method, response)
-            else:
                 await self._send_in_manner(request.method, response, response.manner)
-        except Exception:
-            log.exception("a reply failed")
-            self._transport.abort()
-        finally:
-            self._answering = None
-            if self._gone:
-                self._door.ended(self)
+            except Exception:
+                self._give_up()
+        self._finish_answering()
+
+    def _finish_answering(self) -> None:
+        self._answering = None
+        if self._gone:
+            self._door.ended(self)
         self._answer_waiting()
+
+    def _give_up(self) -> None:
+        """End a connection whose reply could not be sent: the client would take the next one for it."""
+        log.exception("a reply failed")
+        self._transport.abort()
 
     async def _send_in_manner(self, method: str, response: Response, manner: Manner) -> None:
         if self._transport.is_closing():
@@ -354,9 +357,7 @@ class Connection(asyncio.Protocol):
         try:
             self._transport.write(self._door.replies.reply(method, response, ends=ends))
         except Exception:
-            # The client would take the next reply for this one.
-            log.exception("a reply failed")
-            self._transport.abort()
+            self._give_up()
             ends = True
         if ends:
             self._end()

@@ -71,12 +71,10 @@ class _Place:
 
     def fill(self) -> None:
         """Start the next worker, if the last one has ended and it is time."""
-        if self.ended is not None and self.starts_at is None:
-            self._plan()
         if self.starts_at is not None and self.starts_at <= time.monotonic():
             self._start()
-            if self.ended is not None:
-                self._plan()
+        if self.ended is not None and self.starts_at is None:
+            self._plan()
 
     def tell_to_stop(self) -> SpawnProcess | None:
         """The worker stops when this end of the line is closed; what there is of it, if anything."""

@@ -129,9 +129,7 @@ class Database:
 
         It may take so many `times` as long as anything else. Writes leave half of the connections to reads.
         """
-        return await in_task(self._write(work, times))
 
-    async def _write(self, work: Callable[[Connection], Awaitable[T]], times: float) -> T:
         async def in_transaction(connection: Connection) -> T:
             async with _transaction(connection):
                 if times != 1:
@@ -147,9 +145,6 @@ class Database:
 
     async def write_long(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """As `write`, without a bound but for locks, for one who waits for it and may interrupt it."""
-        return await in_task(self._write_long(work))
-
-    async def _write_long(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async with (
             self._place_to_write(),
             self._connections.one(self.timeout_s) as connection,

@@ -37,5 +37,5 @@ async def persistently(
         wait=wait_random(0, _PAUSE_S),
         reraise=True,
     )
-    # The pauses may want to know their task.
+    # Bounds of time need one, and a request that writes may come without.
     return await in_task(attempts(write_once, work))
