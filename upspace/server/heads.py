@@ -1,9 +1,14 @@
 """Heads of HTTP/1.1 requests: their targets and headers, as the parser hands them out."""
 
+import re
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 _NAME_MAX_BYTES = 64
+
+_plain_target = re.compile(rb"/[!-~]*").fullmatch
+# What comes behind a head with one of these, or what becomes of the connection, is not decided by the head alone.
+_NEVER_REPEATED = ("content-length", "transfer-encoding", "expect", "upgrade")
 
 
 class Headers(dict[str, str]):
@@ -28,6 +33,39 @@ class Headers(dict[str, str]):
     def all_lines(self) -> list[tuple[str, str]]:
         """Every line with its name; those of one name are in their order."""
         return [*self.items(), *(self._more or ())]
+
+
+class RepeatedHead:
+    """What one client sends behind the target of its requests: the same each time, as a rule, and read once.
+
+    What is read of a request without a body depends on nothing but its bytes. So one that has the same bytes behind
+    its target as the last one that the parser read has the same headers, ends where that ended, and leaves the
+    connection as that did.
+    """
+
+    headers: Headers
+
+    def __init__(self) -> None:
+        self._behind_target = b""
+
+    def learn(self, data: bytes, target: bytes, headers: Headers) -> None:
+        """The parser has read `data`, which is one request and all of it, and the connection goes on."""
+        self._behind_target = b""
+        if (
+            data.startswith(b"GET %b HTTP/1.1\r\n" % target)
+            and data.endswith(b"\r\n\r\n")
+            and not any(name in headers for name in _NEVER_REPEATED)
+        ):
+            self._behind_target, self.headers = data[len(b"GET ") + len(target) :], headers
+
+    def target(self, data: bytes) -> str | None:
+        """The target of `data`, if that is one request that has `headers`; None leaves it to the parser."""
+        behind = self._behind_target
+        if behind and data.startswith(b"GET ") and data.endswith(behind):
+            found = _plain_target(data, len(b"GET "), len(data) - len(behind))
+            if found is not None:
+                return found[0].decode("ascii")
+        return None
 
 
 def split_target(target: str) -> tuple[str, str]:

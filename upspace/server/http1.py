@@ -7,14 +7,14 @@ connection ends. What goes out is `replies.py`.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
-from contextvars import Context
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from upspace.server.heads import Headers, split_target, without_upgrade
+from upspace.server.heads import Headers, RepeatedHead, split_target, without_upgrade
 from upspace.server.http import BODY_MAX_BYTES, Manner, Request, Response
+from upspace.server.making import Making
 from upspace.server.replies import failed, ill_formed
 from upspace.wire.errors import MethodNotAllowedError
 
@@ -51,15 +51,18 @@ class Connection(asyncio.Protocol):
         self._door = door
         self._parser = httptools.HttpRequestParser(self)
         self._peer = ""
+        self._repeated = RepeatedHead()
         # A request has begun to come, of which so much came late and so much is its body.
         self._coming = self._head_came = self._expects_continue = False
         self._late_bytes = self._body_bytes = 0
+        # So many have begun in the read that is looked at.
+        self._begun = 0
         # No further request is taken: the last one has come, or where the next begins is not known.
         self._last_came = False
         self._gone = False
         # What is not answered yet, and refusals of what could not be understood.
         self._waiting: deque[Request | Response] = deque()
-        self._answering: asyncio.Task[None] | _Making | None = None
+        self._answering: asyncio.Task[None] | Making | None = None
         # The client does not read as fast as it asks.
         self._full = False
         # The client may be sending what nobody wants, and shall be able to read the last reply first.
@@ -94,6 +97,11 @@ class Connection(asyncio.Protocol):
         """Bytes have come."""
         if self._last_came:
             return
+        if not self._coming and (target := self._repeated.target(data)):
+            self._quiet = 0
+            self._take("GET", target, self._repeated.headers, b"")
+            return
+        self._begun = 0
         try:
             self._feed(data)
         except httptools.HttpParserCallbackError:
@@ -106,14 +114,18 @@ class Connection(asyncio.Protocol):
             unknown_method = isinstance(error, httptools.HttpParserInvalidMethodError)
             self._refuse(ill_formed(405, MethodNotAllowedError) if unknown_method else ill_formed(400))
         else:
-            if self._coming and not self._last_came:
+            if self._last_came:
+                return
+            if self._coming:
                 self._await_rest(len(data))
+            elif self._begun == 1:
+                self._repeated.learn(data, self._url, self._headers)
 
     def eof_received(self) -> bool:
         """The client sends no more; it may still wait for replies. True keeps the connection."""
         if self._coming and self._head_came and not self._last_came:
             self._last_came = True
-            self._take(None)
+            self._take_parsed(None)
         self._last_came = True
         return self._busy() and self._transport.get_extra_info("ssl_object") is None
 
@@ -133,6 +145,7 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers = Headers()
         self._body = []
+        self._begun += 1
         self._late_bytes = -1
         self._body_bytes = self._quiet = 0
         self._coming, self._head_came, self._expects_continue = True, False, False
@@ -161,7 +174,7 @@ class Connection(asyncio.Protocol):
         elif not self._last_came:
             # The rest is in the way of further requests.
             self._last_came = self._lingers = True
-            self._take(None)
+            self._take_parsed(None)
 
     def on_message_complete(self) -> None:
         """It is here as a whole."""
@@ -179,7 +192,7 @@ class Connection(asyncio.Protocol):
         elif "connection" in self._headers and parser.get_http_version() == "1.0":
             # It asks to go on, which in this version has to be agreed to. Nobody has to.
             self._last_came = True
-        self._take(b"".join(self._body) if self._body else b"")
+        self._take_parsed(b"".join(self._body) if self._body else b"")
 
     # Called by the door
 
@@ -254,15 +267,16 @@ class Connection(asyncio.Protocol):
         if self._late_bytes > (_FRAMED_MAX_BYTES if self._head_came else _HEAD_MAX_BYTES):
             self._refuse(ill_formed(431))
 
-    def _take(self, body: bytes | None) -> None:
-        """A request has come; without its body, if that is too large."""
+    def _take_parsed(self, body: bytes | None) -> None:
+        """The parser has read a request; `body` is None if that is too large."""
+        self._take(self._parser.get_method().decode("ascii"), self._url.decode("latin-1"), self._headers, body)
+
+    def _take(self, method: str, target: str, headers: Headers, body: bytes | None) -> None:
         try:
-            path, query = split_target(self._url.decode("latin-1"))
+            path, query = split_target(target)
         except ValueError:
             self._refuse(ill_formed(400))
             return
-        headers = self._headers
-        method = self._parser.get_method().decode("ascii")
         request = Request(method, path, query, headers.get, headers.lines, body, self._peer)
         if self._full or self._busy():
             self._waiting.append(request)
@@ -305,7 +319,7 @@ class Connection(asyncio.Protocol):
         except Exception as error:
             self._send(request.method, failed(request, error))
         else:
-            self._answering = _Making(self._door.loop, context, request, making, self._answered)
+            self._answering = Making(self._door.loop, context, request, making, self._answered)
             self._answering.wait_for(awaited)
 
     def _answered(self, request: Request, response: Response) -> None:
@@ -379,46 +393,3 @@ class Connection(asyncio.Protocol):
         self._lingering, self._quiet = True, 0
         if self._transport.can_write_eof():
             self._transport.write_eof()
-
-
-class _Making:
-    """A reply that is being made without a task: it goes on when that has come which it waits for.
-
-    A task would cost a request over PostgreSQL a twentieth more. What a task has and this has not: it can be cancelled,
-    and asked for as the current one.
-    """
-
-    __slots__ = ("_context", "_loop", "_made", "_making", "_request")
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        context: Context,
-        request: Request,
-        making: Coroutine[Any, Any, Response],
-        made: Callable[[Request, Response], None],
-    ) -> None:
-        self._loop = loop
-        self._context = context
-        self._request = request
-        self._making = making
-        self._made = made
-
-    def wait_for(self, awaited: Any) -> None:
-        """Go on later: `awaited` is what a coroutine yields, a future or None for the next turn."""
-        if awaited is None:
-            self._loop.call_soon(self._resume, context=self._context)
-            return
-        # So a task tells a future that it has been waited for in the way that is right.
-        awaited._asyncio_future_blocking = False
-        awaited.add_done_callback(self._resume, context=self._context)
-
-    def _resume(self, _done: Any = None) -> None:
-        try:
-            awaited = self._making.send(None)
-        except StopIteration as finished:
-            self._made(self._request, finished.value)
-        except (Exception, asyncio.CancelledError) as error:
-            self._made(self._request, failed(self._request, error))
-        else:
-            self.wait_for(awaited)
