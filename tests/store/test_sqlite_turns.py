@@ -10,9 +10,9 @@ from typing import ParamSpec
 import apsw
 import pytest
 from statements import statements_seen
-from store_oracle import follow, profile
+from store_oracle import follow, profile, token
 
-from upspace.model import Standing, Window
+from upspace.model import Change, Standing, Window
 from upspace.store import migrate_store
 from upspace.store.interface import StoreUnavailableError
 from upspace.store.sqlite.store import SqliteStore
@@ -86,6 +86,34 @@ async def test_reads_of_another_turn_see_what_was_written_meanwhile(tmp_path: Pa
         before = await store.newest_change()
         await other.change_account(2, lambda _: profile(2, "renamed"))
         assert (await name_of(store, 2), await store.newest_change()) == ("renamed", before + 1)
+
+
+@in_a_loop
+async def test_the_version_is_that_of_the_snapshot_and_another_one_after_any_commit(tmp_path: Path) -> None:
+    async with two_stores(tmp_path) as (store, other):
+        for write in (
+            lambda: store.change_account(2, lambda _: profile(2, "renamed")),
+            lambda: other.change_account(2, lambda _: profile(2, "renamed")),
+            lambda: other.put_token(token("a", 1)),
+            lambda: other.change_relations(1, [2], lambda pair: Change(follow(1, 2), pair.backward)),
+            lambda: other.delete_account(2, 9),
+        ):
+            await turn()
+            before = await store.version()
+            assert before is not None
+            await turn()
+            assert await store.version() == before
+            await write()
+            assert await store.version() != before
+        # Within a turn all reads are of one version.
+        await turn()
+        before, name = await store.version(), await name_of(store, 1)
+        with closing(apsw.Connection(str(tmp_path / "store.db"))) as stranger:
+            stranger.execute("update account set name = 'by a stranger' where mid = 1")
+        assert (await store.version(), await name_of(store, 1)) == (before, name)
+        await turn()
+        assert await name_of(store, 1) == "by a stranger"
+        assert await store.version() != before
 
 
 WRITES: dict[str, Callable[[SqliteStore], Awaitable[object]]] = {

@@ -48,6 +48,27 @@ def test_the_newest_change_comes_with_all_that_is_shown_together_with_accounts(s
     assert run(store.changed_accounts(seen)) == (seen, ())
 
 
+def test_a_version_that_is_told_is_another_one_after_every_kind_of_write(store: Store, run: Run) -> None:
+    run(store.load(map(profile, (1, 2, 3)), []))
+    versions = [run(store.version())]
+    for write in (
+        lambda: store.load([profile(3, "new")], []),
+        lambda: store.load([], [follow(1, 2)]),
+        lambda: store.load([], [], {"mark": "1"}),
+        lambda: store.change_account(2, lambda _: profile(2, "new")),
+        lambda: store.put_token(token("a", 1)),
+        lambda: store.revoke_tokens(5, mid=1),
+        lambda: store.create_group(1, lambda _: "group"),
+        lambda: store.delete_account(3, 5),
+    ):
+        run(write())
+        versions.append(run(store.version()))
+        assert run(store.version()) == versions[-1]
+    told = [version for version in versions if version is not None]
+    assert len(told) in (0, len(versions))
+    assert len(set(told)) == len(told)
+
+
 def test_relations_tokens_and_refusals_write_no_account(store: Store, run: Run) -> None:
     run(store.load(map(profile, (1, 2)), []))
     newest, _ = run(store.changed_accounts(0))

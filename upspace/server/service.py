@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from upspace.server.known import KnownAccounts
+from upspace.server.pages import KeptPages
 from upspace.server.render import Renderer, decorate
 from upspace.server.settings import Settings
 from upspace.store.interface import Store
@@ -19,6 +20,7 @@ class Service:
         self.clock = clock
         self.renderer = Renderer(settings)
         self.accounts = KnownAccounts(store, self.renderer, settings.account_cache_mb * 1_000_000)
+        self.pages = KeptPages(store, settings.page_cache_mb * 1_000_000)
         self.infos = InfoEncoder(decorate, recent=settings.behaviour.acc_info_recent_fields)
         self.cards = CardEncoder(decorate)
         self.items = ItemEncoder(

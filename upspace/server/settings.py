@@ -57,6 +57,15 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="memory of each worker for accounts in replies, in megabytes; one is for about 3,000 accounts",
         ),
     ] = 64
+    page_cache_mb: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="memory of each worker for pages of lists over a SQLite file, in megabytes; one is for about"
+            " 75 of 20 accounts",
+        ),
+    ] = 4
     read_store: Annotated[
         str,
         Meta(description="a replica of a PostgreSQL store, to read lists and figures from"),

@@ -169,6 +169,13 @@ class Store(Protocol):
         """
         ...
 
+    async def version(self) -> int | None:
+        """A number that is another one once anything was committed, by any process; None if that costs too much to say.
+
+        It holds for the reads of the same turn of the loop, and says nothing to another open store.
+        """
+        ...
+
     # Reads of relations
 
     async def followers(self, vmid: int, window: Window) -> Page:

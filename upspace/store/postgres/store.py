@@ -123,6 +123,9 @@ class PostgresStore:
     async def decorations(self, mid: int) -> Json | None:
         return await self._decorations.one(mid)
 
+    async def version(self) -> int | None:
+        return None
+
     async def newest_change(self) -> int:
         return (await self._changes.ask((None,)))[None]
 

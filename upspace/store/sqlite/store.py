@@ -148,6 +148,10 @@ class SqliteStore:
     async def newest_change(self) -> int:
         return self._newest_change()
 
+    async def version(self) -> int | None:
+        # SQLite counts what others have committed, which of a database in memory is nothing.
+        return None if self._in_memory else self._of_turn("pragma data_version")
+
     async def changed_accounts(self, since: int) -> tuple[int, Sequence[int] | None]:
         rows = self._rows("changed_accounts", (since, CHANGES_NAMED))
         if not rows:
@@ -301,11 +305,15 @@ class SqliteStore:
         return {mid: SeenAccount(Account(*columns), STATES[state], hides_birthday)}
 
     def _newest_change(self) -> int:
+        return self._of_turn(relations.QUERIES["newest_change"]) or 0
+
+    def _of_turn(self, statement: str) -> Any:
+        """The one value of a statement without bindings, None for no row."""
         try:
-            row = self._turn.row_of_turn(relations.QUERIES["newest_change"])
+            row = self._turn.row_of_turn(statement)
         except apsw.Error as error:
             raise translate(self.url, error) from error
-        return 0 if row is None or row[0] is None else row[0]
+        return None if row is None else row[0]
 
     def _rows(self, name: str, bindings: Bindings) -> list[Row]:
         try:
