@@ -108,11 +108,14 @@ class Upstat(Struct, frozen=True, gc=False):
 
 
 class Figures(Struct, frozen=True, gc=False):
-    """The numbers of one account; `newest_change` as in `Page`."""
+    """The numbers that a card shows of an account; `newest_change` as in `Page`. Contract: 6.2."""
 
-    counters: Counters
-    upstat: Upstat
     newest_change: int
+    following: int
+    follower: int
+    likes: int
+    archive_count: int
+    article_count: int
 
 
 class Profile(Struct, frozen=True, gc=False):

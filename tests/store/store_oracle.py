@@ -138,7 +138,15 @@ class Oracle:
         counters = self.counters(mid)
         if mid not in self.profiles or counters is None:
             return None
-        return Figures(counters, self.profiles[mid].upstat, newest_change)
+        upstat = self.profiles[mid].upstat
+        return Figures(
+            following=counters.following,
+            follower=counters.follower,
+            likes=upstat.likes,
+            archive_count=upstat.archive_count,
+            article_count=upstat.article_count,
+            newest_change=newest_change,
+        )
 
     def list_owner(self, mid: int) -> ListOwner:
         standing = self.standing(mid)

@@ -84,7 +84,14 @@ def test_an_account_comes_back_as_it_was_loaded(store: Store, run: Run, given: P
     assert run(store.standing(mid)) == given.standing
     counters = Counters(*(getattr(given.standing, name) for name in Counters.__struct_fields__))
     assert run(store.counters(mid)) == counters
-    assert run(store.figures(mid)) == Figures(counters, given.upstat, run(store.newest_change()))
+    assert run(store.figures(mid)) == Figures(
+        following=counters.following,
+        follower=counters.follower,
+        likes=given.upstat.likes,
+        archive_count=given.upstat.archive_count,
+        article_count=given.upstat.article_count,
+        newest_change=run(store.newest_change()),
+    )
     assert run(store.upstat(mid)) == given.upstat
 
 
@@ -154,7 +161,7 @@ def test_a_suspended_account_is_seen_as_such_and_counts_as_any_other(store: Stor
     assert run(store.accounts([1, 2])) == {1: seen_account(suspended), 2: seen_account(profile(2))}
     assert run(store.accounts([1]))[1].state is AccountState.SUSPENDED
     assert run(store.counters(1)) == Counters(following=1, follower=1)
-    assert run(store.figures(1)) == Figures(Counters(following=1, follower=1), Upstat(likes=5), 2)
+    assert run(store.figures(1)) == Figures(2, 1, 1, 5, 0, 0)
     assert run(store.followers(1, Window(0, 9))) == Page(ListOwner(following=1, follower=1), [2], [1], 2)
 
 

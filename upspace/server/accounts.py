@@ -46,18 +46,17 @@ async def card(service: Service, viewer: Viewer | None, parameters: wire.CardPar
     account = await service.accounts.one(mid, figures.newest_change)
     if account is None:
         raise NotFoundError
-    counters, upstat = figures.counters, figures.upstat
     return service.cards.encode(
         mid,
         account,
         service.renderer.face_json(mid, account),
         photo=parameters.photo,
         followed=await _is_followed(service, viewer, mid),
-        following=counters.following,
-        follower=counters.follower,
-        archive_count=upstat.archive_count,
-        article_count=upstat.article_count,
-        likes=upstat.likes,
+        following=figures.following,
+        follower=figures.follower,
+        archive_count=figures.archive_count,
+        article_count=figures.article_count,
+        likes=figures.likes,
     )
 
 

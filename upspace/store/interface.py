@@ -150,7 +150,7 @@ class Store(Protocol):
         ...
 
     async def figures(self, mid: int) -> Figures | None:
-        """Counters and totals; None if the account is unknown or deleted. Contract: 6.2."""
+        """What a card shows of counters and totals; None if the account is unknown or deleted. Contract: 6.2."""
         ...
 
     async def upstat(self, mid: int) -> Upstat | None:

@@ -18,8 +18,7 @@ from standing where mid = any($1::bigint[])
 select mid, following, whisper, black, follower from standing where mid = any($1::bigint[])
 
 -- name: figures
-select standing.mid, standing.following, standing.whisper, standing.black, standing.follower,
-    upstat.archive_view, upstat.article_view, upstat.likes, upstat.archive_count, upstat.article_count
+select standing.mid, standing.following, standing.follower, upstat.likes, upstat.archive_count, upstat.article_count
 from standing join upstat on upstat.mid = standing.mid
 where standing.mid = any($1::bigint[])
 

@@ -87,9 +87,9 @@ class Reader:
         return await self._counters.one(mid)
 
     async def figures(self, mid: int) -> Figures | None:
-        """Counters and totals."""
+        """What a card shows of counters and totals."""
         row, newest = await self._with_change(self._figures.one(mid))
-        return None if row is None else Figures(Counters(*row[1:5]), Upstat(*row[5:10]), newest)
+        return None if row is None else Figures(newest, *row[1:6])
 
     async def upstat(self, mid: int) -> Upstat | None:
         """The totals of an uploader."""

@@ -54,8 +54,7 @@ from standing where mid = ?
 select following, whisper, black, follower from standing where mid = ?
 
 -- name: figures
-select standing.following, standing.whisper, standing.black, standing.follower,
-    upstat.archive_view, upstat.article_view, upstat.likes, upstat.archive_count, upstat.article_count
+select standing.following, standing.follower, upstat.likes, upstat.archive_count, upstat.article_count
 from standing join upstat using (mid) where standing.mid = ?
 
 -- name: upstat

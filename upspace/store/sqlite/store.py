@@ -139,7 +139,7 @@ class SqliteStore:
 
     async def figures(self, mid: int) -> Figures | None:
         row = self._row("figures", (mid,))
-        return None if row is None else Figures(Counters(*row[:4]), Upstat(*row[4:]), self._newest_change())
+        return None if row is None else Figures(self._newest_change(), *row)
 
     async def upstat(self, mid: int) -> Upstat | None:
         row = self._row("upstat", (mid,))
