@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agreement import compare_replies, count_failures
-from cases import CASES, KNOWN, KNOWN_PER_S, PEER_GOAL, WORKER_MEMORY_GOAL_MB, Case, Targets
+from cases import CASES, KEPT, KEPT_MB, KNOWN, KNOWN_PER_S, PEER_GOAL, WORKER_MEMORY_GOAL_MB, Case, Targets
 from command import look_at_machine, say
 from dataset import build_dataset, count_rows, find_targets
 from load import CONNECTIONS, THREADS, ask_for_all, require_wrk, run_wrk
 from machine import find_versions
 from msgspec import Struct
-from results import CaseResult, Memory, Method, Results, Round, Run, run_of, summarize
+from results import CaseResult, Kept, KeptCase, Memory, Method, Results, Round, Run, ratio_of, run_of, summarize
 from servers import Server, bare_server, datasette_server, peer_server, upspace_server
 
 from upspace.data.community import Community
@@ -65,6 +65,7 @@ def measure(plan: Plan) -> Results:
         with bare_server(sizes) as bare:
             rounds = _measure_rounds(plan, Servers(bare, upspace, peer, datasette, f"/{store.stem}"), files)
             memory = {server.name: memory_of(server) for server in (bare, upspace, peer, datasette)}
+            kept = _measure_kept(plan, f"sqlite:///{store}", bare, files)
         failed = {case.name: count_failures(upspace.url, case, samples[case.targets]) for case in CASES}
     return Results(
         date=began,
@@ -93,6 +94,7 @@ def measure(plan: Plan) -> Results:
         ],
         memory=memory,
         memory_goal_mb=WORKER_MEMORY_GOAL_MB,
+        kept=kept,
     )
 
 
@@ -114,6 +116,38 @@ def _measure_rounds(plan: Plan, servers: Servers, files: Mapping[Targets, Path])
                 f"datasette {of.datasette.requests_per_s:,.0f}/s"
             )
     return rounds
+
+
+def _measure_kept(plan: Plan, store: str, bare: Server, files: Mapping[Targets, Path]) -> Kept:
+    """The lists by a server with room for all their pages, after each of them was asked for once."""
+    say(f"with {KEPT_MB:,} MB for pages")
+    runs: dict[str, tuple[list[Run], list[Run]]] = {case.name: ([], []) for case in KEPT}
+    with upspace_server(store, "--page-cache-mb", str(KEPT_MB)) as upspace:
+        for case in (KNOWN, *KEPT):
+            ask_for_all(upspace.url, case.url("{mid}"), files[case.targets], KNOWN_PER_S)
+        for number in range(1, plan.rounds + 1):
+            for case in KEPT:
+                url, targets = case.url("{mid}"), files[case.targets]
+                for server, path, of in zip((bare, upspace), (f"/{case.name}{url}", url), runs[case.name], strict=True):
+                    of.append(run_of(run_wrk(server.url, path, targets, seconds=plan.seconds, seed=number)))
+                shown = " and ".join(f"{of[-1].requests_per_s:,.0f}/s" for of in runs[case.name])
+                say(f"round {number}, {case.name}: bare and upspace {shown}")
+        memory = memory_of(upspace)
+    return Kept(
+        page_cache_mb=KEPT_MB,
+        memory=memory,
+        cases=[
+            KeptCase(
+                case=case,
+                bare=of_bare,
+                upspace=of_upspace,
+                to_bare=ratio_of(
+                    [ours.requests_per_s / its.requests_per_s for ours, its in zip(of_upspace, of_bare, strict=True)]
+                ),
+            )
+            for case, (of_bare, of_upspace) in zip(KEPT, runs.values(), strict=True)
+        ],
+    )
 
 
 def _measure_round(servers: Servers, case: Case, targets: Path, seconds: int, *, seed: int) -> Round:

@@ -1,8 +1,9 @@
 """The part of the page about the read endpoints."""
 
 from collections.abc import Sequence
+from statistics import median
 
-from results import CaseResult, Results
+from results import CaseResult, Kept, Results, errors_of
 from tables import against_goal, measured_on, spread, table
 
 _METHOD = """\
@@ -47,6 +48,7 @@ def render_reads(results: Results) -> list[str]:
         _main_table(results.cases),
         _memory(results),
         _errors(results.cases),
+        _kept(results.kept),
         _method(results),
         table(
             ("endpoint", "accounts asked for", "how many"),
@@ -143,6 +145,29 @@ def _errors(cases: Sequence[CaseResult]) -> str:
         f"Errors under load (HTTP status, sockets, timeouts): {counted}. "
         f"Replies sampled after the load that were not code 0: {failed} of {sampled}."
     )
+
+
+def _kept(kept: Kept) -> str:
+    errors = sum(errors_of(run) for of in kept.cases for run in (*of.bare, *of.upspace))
+    said = (
+        f"What memory buys, in the same run: with `--page-cache-mb {kept.page_cache_mb}` instead of the default, and"
+        " after each page had been asked for once, lists are answered as they were kept. The worker then takes"
+        f" {kept.memory.rss_mb:.0f} MB. Errors: {errors}."
+    )
+    figures = table(
+        ("endpoint", "bare, req/s", "upspace, req/s", "of bare (goal)", "in the rounds"),
+        (
+            (
+                of.case.label(),
+                f"{median(run.requests_per_s for run in of.bare):,.0f}",
+                f"{median(run.requests_per_s for run in of.upspace):,.0f}",
+                against_goal(of.to_bare, of.case.bare_goal, 2),
+                spread(of.to_bare, 2),
+            )
+            for of in kept.cases
+        ),
+    )
+    return f"{said}\n\n{figures}"
 
 
 def _method(results: Results) -> str:

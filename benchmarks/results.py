@@ -74,11 +74,28 @@ class CaseResult(Struct, frozen=True, kw_only=True):
     rounds: list[Round]
 
 
+class KeptCase(Struct, frozen=True, kw_only=True):
+    """A list whose pages are all kept: in each round a run against the bare limit, and one against upspace."""
+
+    case: Case
+    bare: list[Run]
+    upspace: list[Run]
+    to_bare: Ratio
+
+
 class Memory(Struct, frozen=True):
     """A worker process after the load, in millions of bytes: resident, and with shared pages counted in part."""
 
     rss_mb: float
     pss_mb: float
+
+
+class Kept(Struct, frozen=True, kw_only=True):
+    """What a server answers that has room for every page of every list that it is asked for."""
+
+    page_cache_mb: int
+    memory: Memory
+    cases: list[KeptCase]
 
 
 class Machine(Struct, frozen=True):
@@ -121,6 +138,7 @@ class Results(Struct, frozen=True, kw_only=True):
     memory_goal_mb: float
     memory: dict[str, Memory]
     cases: list[CaseResult]
+    kept: Kept
 
 
 def write_json(results: Any, path: Path) -> None:

@@ -115,6 +115,95 @@ def test_replies_are_the_same_however_requests_are_cut(
     assert in_loop(replies_to(segments, turns, taskless=taskless)) == [reply for _, reply in asked]
 
 
+INNER = get("/path?a", "X-Line: 2")
+# Requests that have much in common, in pieces that may be mistaken for others, and what is replied.
+ALIKE = [
+    ([get("/path?a")], "GET /path a 0 []"),
+    ([get("/path?b")], "GET /path b 0 []"),
+    ([get("/path?a", "X-Line: 1")], "GET /path a 0 ['1']"),
+    ([get("/path?b", "X-Line: 1")], "GET /path b 0 ['1']"),
+    ([INNER], "GET /path a 0 ['2']"),
+    ([get("/later?a", "X-Line: 1")], "GET /later a 0 ['1']"),
+    ([get("/path?a", "X-Line: 1", method="DELETE")], "DELETE /path a 0 ['1']"),
+    ([get("/path?a", "Connection: Upgrade", "Upgrade: h2c")], "GET /path a 0 []"),
+    (
+        [b"GET /path?a HTTP/1.1\r\nX-Line: 3 ", get("/path?b", "Connection: Upgrade", "Upgrade: h2c")],
+        "GET /path a 0 ['3 GET /path?b HTTP/1.1']",
+    ),
+    (
+        [b"GET /path?a HTTP/1.1\r\nX-Line: 4 ", get("/path?b", "X-Line: 1")],
+        "GET /path a 0 ['4 GET /path?b HTTP/1.1', '1']",
+    ),
+    ([post("/path", INNER)[: -len(INNER)], INNER], f"POST /path  {len(INNER)} []"),
+    (
+        [
+            get("/path", "Transfer-Encoding: chunked", method="POST") + b"%x\r\n" % len(INNER),
+            INNER,
+            b"\r\n0\r\n\r\n",
+        ],
+        f"POST /path  {len(INNER)} []",
+    ),
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from(ALIKE), max_size=20),
+    st.lists(st.booleans(), min_size=60, max_size=60),
+    st.booleans(),
+)
+def test_replies_are_the_same_however_much_requests_are_alike(
+    asked: list[tuple[list[bytes], str]], joined: list[bool], taskless: bool
+) -> None:
+    segments: list[bytes] = []
+    for piece, is_joined in zip(itertools.chain.from_iterable(pieces for pieces, _ in asked), joined, strict=False):
+        if segments and is_joined:
+            segments[-1] += piece
+        else:
+            segments.append(piece)
+    assert in_loop(replies_to(segments, 1, taskless=taskless)) == [reply for _, reply in asked]
+
+
+LINE_1, LINE_2 = "X-Line: 1", "X-Line: 2"
+LONG = b"GET /path HTTP/1.1\r\nX-Line: 3 "
+WISH = ("Connection: Upgrade", "Upgrade: h2c")
+# Reads of one connection that could teach it a head that is none, and then the read that would be mistaken for it.
+MISLEADING: dict[str, tuple[list[bytes], list[str]]] = {
+    "a body that ends where a request begins": (
+        [
+            post("/body", get("/path", LINE_1))[: -len(get("/path", LINE_1))],
+            get("/path", LINE_1) + get("/path", LINE_2),
+            get("/first", LINE_1) + get("/path", LINE_2),
+        ],
+        [
+            f"POST /body  {len(get('/path', LINE_1))} []",
+            "GET /path  0 ['2']",
+            "GET /first  0 ['1']",
+            "GET /path  0 ['2']",
+        ],
+    ),
+    "a head that goes on in what looks like a request, with a wish for another protocol": (
+        [LONG, get("/path", *WISH), get("/first", *WISH)],
+        ["GET /path  0 ['3 GET /path HTTP/1.1']", "GET /first  0 []"],
+    ),
+    "two requests for the same in one read": (
+        [
+            get("/path", LINE_1) + get("/path", LINE_2),
+            get("/path", LINE_1) + get("/path", LINE_2),
+            get("/path", LINE_1),
+        ],
+        ["GET /path  0 ['1']", "GET /path  0 ['2']"] * 2 + ["GET /path  0 ['1']"],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", MISLEADING)
+@BOTH_WAYS
+def test_what_was_no_request_by_itself_is_not_learned(what: str, taskless: bool) -> None:
+    reads, expected = MISLEADING[what]
+    assert in_loop(replies_to(reads, 1, taskless=taskless)) == expected
+
+
 @pytest.mark.parametrize("turns", [0, 1])
 @BOTH_WAYS
 def test_replies_are_the_same_byte_by_byte_and_in_one_piece(taskless: bool, turns: int) -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any, cast, get_args, get_type_hints
 
 import pytest
 from msgspec import Struct
 
 from upspace.server.pages import KeptPages
+from upspace.wire.forms import Cursor
 from upspace.wire.relations import FansParameters, FollowersParameters, FollowingsParameters
 
 ENOUGH = 1_000_000
@@ -73,7 +74,7 @@ def test_pages_of_other_parameters_are_other_pages() -> None:
         FollowersParameters(1, 2),
         FollowersParameters(1, 1, 50),
         FollowersParameters(1, 1, None, True),
-        FollowingsParameters(1, order_type="attention"),
+        FollowingsParameters(1, order_type=True),
     ]
     first = [kept.page(parameters) for parameters in asked]
     assert len(set(first)) == len(asked)
@@ -89,6 +90,19 @@ def test_a_page_that_may_have_been_read_before_a_commit_is_not_kept() -> None:
     assert kept.page(of(1), meanwhile=commit) == b"1"
     assert kept.page(of(1)) == b"2"
     assert kept.page(of(1)) == b"2"
+
+
+def test_when_the_store_is_another_one_its_pages_are_made_anew() -> None:
+    kept = Kept()
+    kept.page(of(1))
+    kept.pages.clear()
+    assert (kept.pages._kept_bytes, kept.page(of(1))) == (0, b"2")
+
+
+@pytest.mark.parametrize("parameters", [FollowersParameters, FollowingsParameters, FansParameters, Cursor])
+def test_parameters_of_pages_hold_numbers_alone(parameters: type[Struct]) -> None:
+    for hint in get_type_hints(parameters).values():
+        assert set(get_args(hint) or (hint,)) <= {int, bool, Cursor, type(None)}
 
 
 def test_what_is_refused_is_refused_again() -> None:

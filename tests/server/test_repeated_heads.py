@@ -97,6 +97,8 @@ def test_every_target_in_plain_characters_is_taken(rest: str) -> None:
         get("/a", "Content-Length: 0"),
         get("/a", "Transfer-Encoding: chunked") + b"0\r\n\r\n",
         get("/a", "Expect: 100-continue"),
+        get("/a", "Upgrade: h2c"),
+        get("/a", "X: " + "x" * 9_000),
         b"\r\n" + get("/a"),
     ],
 )
@@ -145,6 +147,26 @@ def test_requests_with_the_same_head_are_answered_each_for_itself(taskless: bool
                 else:
                     assert reply.body.decode() == expected
             assert await visitor.ends()
+
+    in_loop(work())
+
+
+def test_the_parser_is_asked_about_new_heads_alone() -> None:
+    async def work() -> None:
+        async with house() as visited:
+            visitor = await visited.visitor()
+            parsed: list[bytes] = []
+            feed = visitor.connection._feed
+
+            def watched(data: bytes) -> None:
+                parsed.append(data)
+                feed(data)
+
+            visitor.connection._feed = watched  # type: ignore[method-assign]  # it is what is watched
+            for request in (get("/a"), get("/b"), get("/a"), get("/a", "X: 1"), get("/c", "X: 1"), get("/a")):
+                await visitor.send(request)
+                await visitor.reply()
+            assert parsed == [get("/a"), get("/a", "X: 1"), get("/a")]
 
     in_loop(work())
 

@@ -13,6 +13,7 @@ import apsw
 import pytest
 from msgspec.structs import replace
 from sqlite_files import migrated, opened
+from statements import statements_seen
 from store_app import app_of, get
 from store_oracle import SPECIAL, follow, profile
 
@@ -111,6 +112,31 @@ def test_a_name_changed_by_another_process_is_on_the_next_page(shared: tuple[App
     app, _ = shared
     subprocess.run([sys.executable, "-c", WRITING, url, "from afar"], check=True)
     assert names(app) == ["from afar", "name 3"]
+
+
+def test_a_page_that_was_shown_is_not_read_again_until_something_is_written(url: str) -> None:
+    with opened(url) as store, opened(url) as other:
+        app = app_of(store)
+
+        async def shown(path: str, token: str = "") -> list[str]:
+            with statements_seen(store) as seen:
+                assert (await get(app, path, "vmid=1", token))["code"] == 0
+                # The turn of the loop ends, and its snapshot.
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            return [statement for statement in seen if statement not in ("begin", "commit")]
+
+        async def look() -> None:
+            await store.load(map(profile, (1, 2, 3)), [follow(1, 2), follow(2, 1)])
+            for path in ("/x/relation/followers", "/x/relation/followings", "/x/relation/fans"):
+                assert len(await shown(path)) > 1
+                assert await shown(path) == await shown(path) == ["pragma data_version"]
+                await other.change_account(3, lambda _: profile(3, "renamed"))
+                assert len(await shown(path)) > 1
+                # Whose credential is none of ours is anybody.
+                assert len(await shown(path, "nobody")) == 2
+
+        asyncio.run(look())
 
 
 def test_a_load_of_thousands_of_accounts_is_on_the_next_page(shared: tuple[App, SqliteStore]) -> None:

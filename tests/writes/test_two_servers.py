@@ -45,9 +45,9 @@ def signed_in(mid: int) -> dict[str, str]:
     return {"authorization": f"Bearer {token_of(mid)}"}
 
 
-def read(client: httpx.Client, path: str, viewer: int, **parameters: int) -> Any:
-    """The data of a read, which succeeds."""
-    envelope = client.get(path, params=parameters, headers=signed_in(viewer)).json()
+def read(client: httpx.Client, path: str, viewer: int | None, **parameters: int) -> Any:
+    """The data of a read, which succeeds; None is anybody."""
+    envelope = client.get(path, params=parameters, headers={} if viewer is None else signed_in(viewer)).json()
     assert envelope["code"] == 0, envelope
     return envelope["data"]
 
@@ -67,10 +67,12 @@ def test_follows_counters_and_lists(two: Two) -> None:
         follows = act == 1
         assert read(there, RELATION, VIEWER, fid=fid)["attribute"] == (2 if follows else 0)
         assert read(there, STAT, VIEWER, vmid=fid)["follower"] == int(follows)
-        followers = read(there, "/x/relation/followers", VIEWER, vmid=fid)
-        assert [item["mid"] for item in followers["list"]] == ([VIEWER] if follows else [])
-        total = read(there, "/x/relation/followings", VIEWER, vmid=VIEWER)["total"]
-        assert total == (turn + 1 if follows else 2 * len(MIDS[1:]) - turn - 1)
+        expected = turn + 1 if follows else 2 * len(MIDS[1:]) - turn - 1
+        for viewer in (VIEWER, None):
+            for path in ("/x/relation/followers", "/x/relation/fans"):
+                followers = read(there, path, viewer, vmid=fid)
+                assert [item["mid"] for item in followers["list"]] == ([VIEWER] if follows else [])
+            assert read(there, "/x/relation/followings", viewer, vmid=VIEWER)["total"] == expected
 
 
 def test_groups_and_their_members(two: Two) -> None:
@@ -96,8 +98,9 @@ def test_a_changed_account_is_shown_as_it_is_wherever_it_is_kept(two: Two) -> No
         changed = here.patch(f"/-/admin/accounts/{FRIEND}", json={"name": f"name {turn}"}, headers=admin)
         assert changed.json()["code"] == 0, changed.text
         for client in (there, here):
-            listed = read(client, "/x/relation/followings", VIEWER, vmid=VIEWER)["list"]
-            assert [item["uname"] for item in listed] == [f"name {turn}"]
+            for viewer in (VIEWER, None):
+                listed = read(client, "/x/relation/followings", viewer, vmid=VIEWER)["list"]
+                assert [item["uname"] for item in listed] == [f"name {turn}"]
             assert read(client, "/x/space/acc/info", VIEWER, mid=FRIEND)["name"] == f"name {turn}"
 
 

@@ -14,7 +14,6 @@ from upspace.wire.codes import (
     GROUP_NAME_DEFAULT,
     GROUP_NAME_SPECIAL,
     GROUP_SPECIAL,
-    ORDER_SPECIAL_FIRST,
 )
 from upspace.wire.errors import UnknownGroupError
 from upspace.wire.relations import OptionalPageParameters
@@ -40,7 +39,7 @@ async def group_members(service: Service, viewer: Viewer, parameters: wire.Group
     if group_id not in (GROUP_SPECIAL, GROUP_DEFAULT, GROUP_ALL):
         rules.check_own_group(await service.store.groups(viewer.mid), group_id)
     window = page_window(parameters.pn, parameters.ps or _DEFAULT_PS)
-    special_first = parameters.order_type == ORDER_SPECIAL_FIRST
+    special_first = parameters.order_type
     if group_id == GROUP_ALL:
         mids = (await service.store.followings(viewer.mid, window, special_first)).mids
     else:

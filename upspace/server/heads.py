@@ -5,6 +5,7 @@ from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 _NAME_MAX_BYTES = 64
+_REPEATED_MAX_BYTES = 1 << 13
 
 _plain_target = re.compile(rb"/[!-~]*").fullmatch
 # What comes behind a head with one of these, or what becomes of the connection, is not decided by the head alone.
@@ -38,9 +39,9 @@ class Headers(dict[str, str]):
 class RepeatedHead:
     """What one client sends behind the target of its requests: the same each time, as a rule, and read once.
 
-    What is read of a request without a body depends on nothing but its bytes. So one that has the same bytes behind
-    its target as the last one that the parser read has the same headers, ends where that ended, and leaves the
-    connection as that did.
+    What the parser makes of a request without a body depends on nothing but its bytes, if it is between two requests
+    when they come. So one that has the same bytes behind its target as one before has the same headers, ends where
+    that ended, and leaves the connection as that did.
     """
 
     headers: Headers
@@ -49,10 +50,11 @@ class RepeatedHead:
         self._behind_target = b""
 
     def learn(self, data: bytes, target: bytes, headers: Headers) -> None:
-        """The parser has read `data`, which is one request and all of it, and the connection goes on."""
+        """Between two requests the parser has read `data`, which is one and all of it, and the connection goes on."""
         self._behind_target = b""
         if (
-            data.startswith(b"GET %b HTTP/1.1\r\n" % target)
+            len(data) <= _REPEATED_MAX_BYTES
+            and data.startswith(b"GET %b HTTP/1.1\r\n" % target)
             and data.endswith(b"\r\n\r\n")
             and not any(name in headers for name in _NEVER_REPEATED)
         ):

@@ -97,7 +97,8 @@ class Connection(asyncio.Protocol):
         """Bytes have come."""
         if self._last_came:
             return
-        if not self._coming and (target := self._repeated.target(data)):
+        between = not self._coming
+        if between and (target := self._repeated.target(data)):
             self._quiet = 0
             self._take("GET", target, self._repeated.headers, b"")
             return
@@ -118,7 +119,7 @@ class Connection(asyncio.Protocol):
                 return
             if self._coming:
                 self._await_rest(len(data))
-            elif self._begun == 1:
+            elif between and self._begun == 1:
                 self._repeated.learn(data, self._url, self._headers)
 
     def eof_received(self) -> bool:

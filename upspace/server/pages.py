@@ -18,7 +18,7 @@ _ENTRY_BYTES = 400
 _LET_GO = 16
 
 
-class _Page(Struct, frozen=True, gc=False):
+class _KeptPage(Struct, frozen=True, gc=False):
     """The reply's data, and the state of the store that it shows."""
 
     data: bytes
@@ -26,12 +26,15 @@ class _Page(Struct, frozen=True, gc=False):
 
 
 class KeptPages:
-    """Pages by the parameters that were asked for, within a bound of memory; those kept longest are let go first."""
+    """Pages by the parameters that were asked for, within a bound of memory; those kept longest are let go first.
+
+    Parameters hold numbers alone: a text in them could be of any length, and any number of them mean the same page.
+    """
 
     def __init__(self, store: Store, bound_bytes: int) -> None:
         self._store = store
         self._bound_bytes = bound_bytes
-        self._kept: dict[Struct, _Page] = {}
+        self._kept: dict[Struct, _KeptPage] = {}
         self._kept_bytes = 0
 
     async def page(self, parameters: Struct, make: Callable[[], Awaitable[bytes]]) -> bytes:
@@ -45,10 +48,14 @@ class KeptPages:
         data = await make()
         # It may have been read later, if making it took turns of the loop.
         if version == await self._store.version():
-            self._keep(parameters, _Page(data, version))
+            self._keep(parameters, _KeptPage(data, version))
         return data
 
-    def _keep(self, parameters: Struct, page: _Page) -> None:
+    def clear(self) -> None:
+        """Keep nothing: the store is another one now."""
+        self._kept, self._kept_bytes = {}, 0
+
+    def _keep(self, parameters: Struct, page: _KeptPage) -> None:
         self._forget(parameters)
         self._kept[parameters] = page
         self._kept_bytes += _ENTRY_BYTES + len(page.data)

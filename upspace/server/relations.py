@@ -11,7 +11,7 @@ from upspace.relations.visibility import ListKind, check_visible, visible_rows
 from upspace.server.render import DELETED_NAME
 from upspace.server.service import Service
 from upspace.wire import relations as wire
-from upspace.wire.codes import ATTRIBUTE_NONE, ORDER_SPECIAL_FIRST, PS_MAX
+from upspace.wire.codes import ATTRIBUTE_NONE, PS_MAX
 from upspace.wire.splice import encode_list
 
 P = TypeVar("P", bound=Struct)
@@ -55,7 +55,7 @@ async def _followings(service: Service, viewer: Viewer | None, parameters: wire.
     ps = parameters.ps or behaviour.default_ps
     rows = visible_rows(ListKind.FOLLOWINGS, own, behaviour, ps)
     window = page_window(parameters.pn, ps, parameters.order, rows)
-    page = await service.store.followings(vmid, window, own and parameters.order_type == ORDER_SPECIAL_FIRST)
+    page = await service.store.followings(vmid, window, own and parameters.order_type)
     check_visible(ListKind.FOLLOWINGS, own, behaviour, page.owner, parameters.pn)
     items = await _items(service, viewer, own, page)
     return encode_list(items, total=page.owner.following)

@@ -63,7 +63,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             ge=0,
             le=1_000_000,
             description="memory of each worker for pages of lists over a SQLite file, in megabytes; one is for about"
-            " 75 of 20 accounts",
+            " 75 of 20 accounts; 0 keeps none",
         ),
     ] = 4
     read_store: Annotated[

@@ -170,9 +170,10 @@ class Store(Protocol):
         ...
 
     async def version(self) -> int | None:
-        """A number that is another one once anything was committed, by any process; None if that costs too much to say.
+        """A number that is another one once anything was committed, by any process.
 
-        It holds for the reads of the same turn of the loop, and says nothing to another open store.
+        None from a store that keeps no count. It holds for the reads of the same turn of the loop, and says nothing to
+        another open store.
         """
         ...
 

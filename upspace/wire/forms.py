@@ -15,6 +15,7 @@ from upspace.wire.codes import (
     ACT_REMOVE_FOLLOWER,
     BATCH_ACTS,
     MID_MAX,
+    ORDER_SPECIAL_FIRST,
     PN_MAX,
     PS_MAX,
     RE_SRC_MAX,
@@ -178,6 +179,11 @@ def read_ascending(text: str | None) -> bool:
     return text == "asc"
 
 
+def read_special_first(text: str | None) -> bool:
+    """Contract form `order_type`: whether it is `attention`; every other value counts as absent."""
+    return text == ORDER_SPECIAL_FIRST
+
+
 def read_text(text: str | None) -> str:
     """A free text, empty when absent."""
     return text or ""
@@ -204,6 +210,7 @@ MID = Form("mid", read_mid, {"type": "integer", "format": "int64", "minimum": 1,
 PN = Form("pn", read_pn, {"type": "integer", "maximum": PN_MAX, "default": 1})
 PS = Form("ps", read_ps, {"type": "integer", "description": f"at most {PS_MAX}; a larger value acts as {PS_MAX}"})
 BOOL = Form("bool", read_bool, {"type": "string", "enum": sorted(_TRUE | _FALSE), "default": "0"})
+ORDER_TYPE = Form("order_type", read_special_first, {"type": "string", "examples": [ORDER_SPECIAL_FIRST]})
 ORDER = Form("order", read_ascending, {"type": "string", "default": "desc", "examples": ["desc", "asc"]})
 OPTIONAL_PN = Form("pn", read_optional_pn, {"type": "integer", "maximum": PN_MAX})
 REQUIRED_TEXT = Form("required str", read_required_text, {"type": "string", "minLength": 1}, required=True)

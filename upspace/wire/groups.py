@@ -6,7 +6,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from upspace.wire.accounts import Flag, OfficialVerify
 from upspace.wire.codes import ATTRIBUTE_NONE
-from upspace.wire.forms import GROUP_ID, GROUP_IDS, GROUP_MIDS, MID, PN, PS, REQUIRED_TEXT, TEXT
+from upspace.wire.forms import GROUP_ID, GROUP_IDS, GROUP_MIDS, MID, ORDER_TYPE, PN, PS, REQUIRED_TEXT
 from upspace.wire.relations import NO_CONTRACT, ContractInfo, RelationVip
 
 
@@ -14,7 +14,7 @@ class GroupParameters(Struct, frozen=True):
     """Which page of the members of a group; `order_type=attention` puts special accounts first."""
 
     tagid: Annotated[int, GROUP_ID]
-    order_type: Annotated[str, TEXT] = ""
+    order_type: Annotated[bool, ORDER_TYPE] = False
     pn: Annotated[int, PN] = 1
     ps: Annotated[int | None, PS] = None
 

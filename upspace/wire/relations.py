@@ -14,6 +14,7 @@ from upspace.wire.forms import (
     MID,
     OPTIONAL_PN,
     ORDER,
+    ORDER_TYPE,
     PN,
     PS,
     RE_SRC,
@@ -41,7 +42,7 @@ class FollowersParameters(Struct, frozen=True):
 class FollowingsParameters(FollowersParameters, frozen=True):
     """Which page of the followings of `vmid`; `order_type=attention` puts special accounts first."""
 
-    order_type: Annotated[str, TEXT] = ""
+    order_type: Annotated[bool, ORDER_TYPE] = False
 
 
 class FansParameters(Struct, frozen=True):
