@@ -119,10 +119,10 @@ def _measure_rounds(plan: Plan, servers: Servers, files: Mapping[Targets, Path])
 
 
 def _measure_kept(plan: Plan, store: str, bare: Server, files: Mapping[Targets, Path]) -> Kept:
-    """The lists by a server with room for all their pages, after each of them was asked for once."""
-    say(f"with {KEPT_MB:,} MB for pages")
+    """Lists and cards by a server with room for all of them, after each was asked for once."""
+    say(f"with {KEPT_MB:,} MB for replies")
     runs: dict[str, tuple[list[Run], list[Run]]] = {case.name: ([], []) for case in KEPT}
-    with upspace_server(store, "--page-cache-mb", str(KEPT_MB)) as upspace:
+    with upspace_server(store, "--reply-cache-mb", str(KEPT_MB)) as upspace:
         for case in (KNOWN, *KEPT):
             ask_for_all(upspace.url, case.url("{mid}"), files[case.targets], KNOWN_PER_S)
         for number in range(1, plan.rounds + 1):
@@ -134,7 +134,7 @@ def _measure_kept(plan: Plan, store: str, bare: Server, files: Mapping[Targets, 
                 say(f"round {number}, {case.name}: bare and upspace {shown}")
         memory = memory_of(upspace)
     return Kept(
-        page_cache_mb=KEPT_MB,
+        reply_cache_mb=KEPT_MB,
         memory=memory,
         cases=[
             KeptCase(

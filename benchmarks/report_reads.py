@@ -150,8 +150,8 @@ def _errors(cases: Sequence[CaseResult]) -> str:
 def _kept(kept: Kept) -> str:
     errors = sum(errors_of(run) for of in kept.cases for run in (*of.bare, *of.upspace))
     said = (
-        f"What memory buys, in the same run: with `--page-cache-mb {kept.page_cache_mb}` instead of the default, and"
-        " after each page had been asked for once, lists are answered as they were kept. The worker then takes"
+        f"What memory buys, in the same run: with `--reply-cache-mb {kept.reply_cache_mb}` instead of the default, and"
+        " after each had been asked for once, lists and cards are sent as they were kept. The worker then takes"
         f" {kept.memory.rss_mb:.0f} MB. Errors: {errors}."
     )
     figures = table(

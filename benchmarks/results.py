@@ -75,7 +75,7 @@ class CaseResult(Struct, frozen=True, kw_only=True):
 
 
 class KeptCase(Struct, frozen=True, kw_only=True):
-    """A list whose pages are all kept: in each round a run against the bare limit, and one against upspace."""
+    """A case whose replies are all kept: in each round a run against the bare limit, and one against upspace."""
 
     case: Case
     bare: list[Run]
@@ -91,9 +91,9 @@ class Memory(Struct, frozen=True):
 
 
 class Kept(Struct, frozen=True, kw_only=True):
-    """What a server answers that has room for every page of every list that it is asked for."""
+    """What a server answers that has room for every reply that it keeps."""
 
-    page_cache_mb: int
+    reply_cache_mb: int
     memory: Memory
     cases: list[KeptCase]
 

@@ -210,7 +210,7 @@ BAD_SETTINGS = [
     (("--default-ps", "51"), "default"),
     (("--others-cap-followers", "some"), "others"),
     (("--account-cache-mb", "-1"), "cache"),
-    (("--page-cache-mb", "-1"), "cache"),
+    (("--reply-cache-mb", "-1"), "cache"),
     (("--default-face", "{other}"), "default_face"),
     (("--default-face", "{"), "default_face"),
     (("--default-face", "{0}"), "default_face"),

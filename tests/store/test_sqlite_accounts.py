@@ -114,13 +114,13 @@ def test_a_name_changed_by_another_process_is_on_the_next_page(shared: tuple[App
     assert names(app) == ["from afar", "name 3"]
 
 
-def test_a_page_that_was_shown_is_not_read_again_until_something_is_written(url: str) -> None:
+def test_a_list_or_card_that_was_shown_is_not_read_again_until_something_is_written(url: str) -> None:
     with opened(url) as store, opened(url) as other:
         app = app_of(store)
 
         async def shown(path: str, token: str = "") -> list[str]:
             with statements_seen(store) as seen:
-                assert (await get(app, path, "vmid=1", token))["code"] == 0
+                assert (await get(app, path, "vmid=1&mid=1", token))["code"] == 0
                 # The turn of the loop ends, and its snapshot.
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
@@ -128,7 +128,8 @@ def test_a_page_that_was_shown_is_not_read_again_until_something_is_written(url:
 
         async def look() -> None:
             await store.load(map(profile, (1, 2, 3)), [follow(1, 2), follow(2, 1)])
-            for path in ("/x/relation/followers", "/x/relation/followings", "/x/relation/fans"):
+            lists = ("/x/relation/followers", "/x/relation/followings", "/x/relation/fans")
+            for path in (*lists, "/x/web-interface/card"):
                 assert len(await shown(path)) > 1
                 assert await shown(path) == await shown(path) == ["pragma data_version"]
                 await other.change_account(3, lambda _: profile(3, "renamed"))

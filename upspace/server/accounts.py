@@ -4,7 +4,7 @@ import msgspec
 
 from upspace.model import Standing, Viewer
 from upspace.server.render import vip_status
-from upspace.server.service import Service
+from upspace.server.service import Service, kept
 from upspace.wire import accounts as wire
 from upspace.wire.codes import ATTRIBUTE_BLACK
 from upspace.wire.errors import NotFoundError, NotSignedInError
@@ -28,7 +28,8 @@ async def acc_info(service: Service, viewer: Viewer | None, parameters: wire.Mid
     if account is None:
         raise NotFoundError
     face = service.renderer.face_json(mid, account)
-    return service.infos.encode(mid, account, face, followed=await _is_followed(service, viewer, mid))
+    followed = viewer is not None and await _is_followed(service, viewer, mid)
+    return service.infos.encode(mid, account, face, followed=followed)
 
 
 async def myinfo(service: Service, viewer: Viewer, parameters: wire.Empty) -> bytes:
@@ -37,6 +38,7 @@ async def myinfo(service: Service, viewer: Viewer, parameters: wire.Empty) -> by
     return b'%b,"following":%d,"follower":%d}' % (info[:-1], standing.following, standing.follower)
 
 
+@kept
 async def card(service: Service, viewer: Viewer | None, parameters: wire.CardParameters) -> bytes:
     """An account in short, with its counters. Contract: 6.2."""
     mid = parameters.mid
@@ -51,7 +53,7 @@ async def card(service: Service, viewer: Viewer | None, parameters: wire.CardPar
         account,
         service.renderer.face_json(mid, account),
         photo=parameters.photo,
-        followed=await _is_followed(service, viewer, mid),
+        followed=viewer is not None and await _is_followed(service, viewer, mid),
         following=figures.following,
         follower=figures.follower,
         archive_count=figures.archive_count,
@@ -99,9 +101,9 @@ async def ex_climb_wuzhi(service: Service, viewer: Viewer | None, parameters: wi
     return wire.Empty()
 
 
-async def _is_followed(service: Service, viewer: Viewer | None, mid: int) -> bool:
+async def _is_followed(service: Service, viewer: Viewer, mid: int) -> bool:
     """Whether the viewer's relation to the account is whisper, following or mutual."""
-    if viewer is None or viewer.mid == mid:
+    if viewer.mid == mid:
         return False
     relation = (await service.store.relations(viewer.mid, (mid,))).get(mid)
     return relation is not None and relation.attribute != ATTRIBUTE_BLACK

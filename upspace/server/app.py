@@ -118,9 +118,9 @@ class App:
         return App(self.service, self._routes, None, self._admin, trust_forwarded=self._trust_forwarded)
 
     def forget(self) -> None:
-        """Forget what is kept of accounts, pages and clients: the store is another one now, or the time."""
+        """Forget what is kept of accounts, replies and clients: the store is another one now, or the time."""
         self.service.accounts.clear()
-        self.service.pages.clear()
+        self.service.replies.clear()
         if self._limiter is not None:
             self._limiter.clear()
 

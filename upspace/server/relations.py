@@ -1,20 +1,13 @@
 """Handlers of relations: counters and lists (contract, sections 6.4 to 6.6, 7 and 9)."""
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
-from msgspec import Struct
-
 from upspace.model import Listed, Listing, ListOwner, Page, Viewer, Window
 from upspace.relations.paging import cursor_window, optional_window, page_window
 from upspace.relations.visibility import ListKind, check_visible, visible_rows
 from upspace.server.render import DELETED_NAME
-from upspace.server.service import Service
+from upspace.server.service import Service, kept
 from upspace.wire import relations as wire
 from upspace.wire.codes import ATTRIBUTE_NONE, PS_MAX
 from upspace.wire.splice import encode_list
-
-P = TypeVar("P", bound=Struct)
 
 
 async def relation_stat(service: Service, viewer: Viewer | None, parameters: wire.StatParameters) -> wire.RelationStat:
@@ -28,12 +21,9 @@ async def relation_stat(service: Service, viewer: Viewer | None, parameters: wir
     return wire.RelationStat(vmid, counters.following, 0, 0, counters.follower)
 
 
+@kept
 async def followers(service: Service, viewer: Viewer | None, parameters: wire.FollowersParameters) -> bytes:
     """A page of the accounts that follow an account. Contract: 6.5."""
-    return await _kept(service, viewer, parameters, _followers)
-
-
-async def _followers(service: Service, viewer: Viewer | None, parameters: wire.FollowersParameters) -> bytes:
     vmid, behaviour = parameters.vmid, service.behaviour
     own = viewer is not None and viewer.mid == vmid
     ps = parameters.ps or behaviour.default_ps
@@ -44,12 +34,9 @@ async def _followers(service: Service, viewer: Viewer | None, parameters: wire.F
     return encode_list(items, total=page.owner.follower)
 
 
+@kept
 async def followings(service: Service, viewer: Viewer | None, parameters: wire.FollowingsParameters) -> bytes:
     """A page of the accounts that an account follows. Contract: 6.6."""
-    return await _kept(service, viewer, parameters, _followings)
-
-
-async def _followings(service: Service, viewer: Viewer | None, parameters: wire.FollowingsParameters) -> bytes:
     vmid, behaviour = parameters.vmid, service.behaviour
     own = viewer is not None and viewer.mid == vmid
     ps = parameters.ps or behaviour.default_ps
@@ -61,12 +48,9 @@ async def _followings(service: Service, viewer: Viewer | None, parameters: wire.
     return encode_list(items, total=page.owner.following)
 
 
+@kept
 async def fans(service: Service, viewer: Viewer | None, parameters: wire.FansParameters) -> bytes:
     """Followers, newest first, by page or after a cursor. Contract: 9."""
-    return await _kept(service, viewer, parameters, _fans)
-
-
-async def _fans(service: Service, viewer: Viewer | None, parameters: wire.FansParameters) -> bytes:
     vmid, behaviour = parameters.vmid, service.behaviour
     own = viewer is not None and viewer.mid == vmid
     ps = parameters.ps or behaviour.default_ps
@@ -124,18 +108,6 @@ async def blacks(service: Service, viewer: Viewer, parameters: wire.PageParamete
     """Whom the viewer has blocked, newest first. Contract: 7."""
     page = await service.store.blacks(viewer.mid, page_window(parameters.pn, parameters.ps or PS_MAX))
     return encode_list(await _items(service, viewer, False, page), total=page.total)
-
-
-async def _kept(
-    service: Service,
-    viewer: Viewer | None,
-    parameters: P,
-    make: Callable[[Service, Viewer | None, P], Awaitable[bytes]],
-) -> bytes:
-    """A page that is the same for all anonymous viewers, until something changes."""
-    if viewer is not None:
-        return await make(service, viewer, parameters)
-    return await service.pages.page(parameters, lambda: make(service, None, parameters))
 
 
 async def _check_followings_visible(service: Service, own: bool, vmid: int, pn: int | None) -> None:

@@ -1,13 +1,20 @@
 """What every handler is given: the store, the behaviour asked for, and what is made of them once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, TypeAlias, TypeVar
 
+from msgspec import Struct
+
+from upspace.model import Viewer
+from upspace.server.kept import KeptReplies
 from upspace.server.known import KnownAccounts
-from upspace.server.pages import KeptPages
 from upspace.server.render import Renderer, decorate
 from upspace.server.settings import Settings
 from upspace.store.interface import Store
 from upspace.wire.splice import CardEncoder, InfoEncoder, ItemEncoder
+
+P = TypeVar("P", bound=Struct)
 
 
 class Service:
@@ -20,9 +27,31 @@ class Service:
         self.clock = clock
         self.renderer = Renderer(settings)
         self.accounts = KnownAccounts(store, self.renderer, settings.account_cache_mb * 1_000_000)
-        self.pages = KeptPages(store, settings.page_cache_mb * 1_000_000)
+        self.replies = KeptReplies(settings.reply_cache_mb * 1_000_000)
         self.infos = InfoEncoder(decorate, recent=settings.behaviour.acc_info_recent_fields)
         self.cards = CardEncoder(decorate)
         self.items = ItemEncoder(
             self.renderer.face_url or ("", ""), contract_info_empty=settings.behaviour.contract_info_empty
         )
+
+
+Make: TypeAlias = Callable[[Service, Viewer | None, P], Coroutine[Any, Any, bytes]]
+
+
+def kept(make: Make[P]) -> Make[P]:
+    """The handler, whose replies are the same for all anonymous viewers until something changes: some are kept."""
+
+    async def found_or_made(service: Service, viewer: Viewer | None, parameters: P) -> bytes:
+        replies, store = service.replies, service.store
+        version = await store.version() if viewer is None and replies.has_room else None
+        if version is None:
+            return await make(service, viewer, parameters)
+        data = replies.found(parameters, version)
+        if data is None:
+            data = await make(service, None, parameters)
+            # It may show a later state, if making it took turns of the loop.
+            if replies.takes(parameters, data) and version == await store.version():
+                replies.keep(parameters, version, data)
+        return data
+
+    return wraps(make)(found_or_made)

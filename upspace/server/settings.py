@@ -57,15 +57,15 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="memory of each worker for accounts in replies, in megabytes; one is for about 3,000 accounts",
         ),
     ] = 64
-    page_cache_mb: Annotated[
+    reply_cache_mb: Annotated[
         int,
         Meta(
             ge=0,
             le=1_000_000,
-            description="memory of each worker for pages of lists over a SQLite file, in megabytes; one is for about"
-            " 75 of 20 accounts; 0 keeps none",
+            description="memory of each worker for lists and cards as they were sent to anonymous viewers, in"
+            " megabytes; one is for about 75 pages of 20 accounts; 0 keeps none; over PostgreSQL none are kept",
         ),
-    ] = 4
+    ] = 2
     read_store: Annotated[
         str,
         Meta(description="a replica of a PostgreSQL store, to read lists and figures from"),
