@@ -131,7 +131,7 @@ def _memory(results: Results) -> str:
     met = "met" if used.rss_mb < results.memory_goal_mb else "not met"
     others = ", ".join(f"{name} {of.rss_mb:.0f} MB" for name, of in results.memory.items() if name != "upspace")
     return (
-        f"Memory of the upspace worker after the load: {used.rss_mb:.0f} MB resident "
+        f"Memory of the upspace worker after the load: {used.rss_mb:.1f} MB resident "
         f"(goal: less than {results.memory_goal_mb:.0f} MB, {met}), "
         f"{used.pss_mb:.0f} MB when shared pages are counted in part (PSS). Resident memory of the others: {others}."
     )
