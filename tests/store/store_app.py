@@ -9,8 +9,8 @@ from upspace.server.settings import build_settings
 from upspace.store.sqlite.store import SqliteStore
 
 
-def app_of(store: SqliteStore, profile_name: str = "seed") -> App:
-    return build_app(store, build_settings({"store": store.url, "profile": profile_name}))
+def app_of(store: SqliteStore, profile_name: str = "seed", **settings: int) -> App:
+    return build_app(store, build_settings({"store": store.url, "profile": profile_name, **settings}))
 
 
 async def get(app: App, endpoint: str, query: str, token: str = "") -> dict[str, Any]:

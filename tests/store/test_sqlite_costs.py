@@ -75,7 +75,7 @@ def test_a_page_of_50_costs_as_many_statements_as_a_page_of_1(
 
 
 def test_a_page_of_accounts_that_are_known_already_reads_no_account(popular: SqliteStore) -> None:
-    app = app_of(popular)
+    app = app_of(popular, reply_cache_mb=0)
     cold, _ = statements_of(popular, app, "/x/relation/followers", "vmid=1&ps=50", "")
     warm, _ = statements_of(popular, app, "/x/relation/followers", "vmid=1&ps=50", "")
     # A page, and the number of the newest change. The first asks what has changed as well, and for the accounts.
@@ -100,14 +100,14 @@ def test_a_page_of_accounts_that_are_known_already_reads_no_account(popular: Sql
 def test_a_reply_about_an_account_that_is_known_already_does_not_read_it(
     popular: SqliteStore, profile_name: str, endpoint: str, query: str, token: str, first: int, then: int
 ) -> None:
-    app = app_of(popular, profile_name)
+    app = app_of(popular, profile_name, reply_cache_mb=0)
     cold, told = traced(popular, app, endpoint, query, token)
     assert traced(popular, app, endpoint, query, token) == (then, told)
     assert cold == first
 
 
 def test_lists_show_who_is_known_from_cards_without_reading_them(popular: SqliteStore) -> None:
-    app = app_of(popular)
+    app = app_of(popular, reply_cache_mb=0)
     listed = range(12, 62)
     for mid in listed:
         traced(popular, app, "/x/web-interface/card", f"mid={mid}", "")

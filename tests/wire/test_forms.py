@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from upspace.wire import forms
 from upspace.wire.errors import BadRequestError
-from upspace.wire.forms import BOOL, MID, ORDER, PN, PS, TEXT, Cursor, Form, decoder, parse_query
+from upspace.wire.forms import BOOL, MID, ORDER, ORDER_TYPE, PN, PS, TEXT, Cursor, Form, decoder, parse_query
 
 FORMS: list[Form[Any]] = [value for value in vars(forms).values() if isinstance(value, Form)]
 
@@ -181,6 +181,15 @@ def test_every_order_but_asc_is_descending(text: str | None) -> None:
 
 def test_order_asc_is_ascending() -> None:
     assert ORDER.read("asc") is True
+
+
+@pytest.mark.parametrize("text", [None, "", "Attention", " attention", "special", "1", "x" * MANY], ids=shortly)
+def test_every_order_type_but_attention_puts_nobody_first(text: str | None) -> None:
+    assert ORDER_TYPE.read(text) is False
+
+
+def test_order_type_attention_puts_special_accounts_first() -> None:
+    assert ORDER_TYPE.read("attention") is True
 
 
 def test_a_free_text_is_empty_when_absent() -> None:
