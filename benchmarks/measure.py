@@ -123,7 +123,7 @@ def _measure_kept(plan: Plan, store: str, bare: Server, files: Mapping[Targets, 
     say(f"with {KEPT_MB:,} MB for replies")
     runs: dict[str, tuple[list[Run], list[Run]]] = {case.name: ([], []) for case in KEPT}
     with upspace_server(store, "--reply-cache-mb", str(KEPT_MB)) as upspace:
-        for case in (KNOWN, *KEPT):
+        for case in KEPT:
             ask_for_all(upspace.url, case.url("{mid}"), files[case.targets], KNOWN_PER_S)
         for number in range(1, plan.rounds + 1):
             for case in KEPT:

@@ -15,7 +15,9 @@ of 20, of accounts with at least 20. Warm means that all of a file is in the pag
 each run. The growth is the median over the rounds of the p50 at the largest size, divided by that at the smallest.
 A worker keeps accounts as replies show them within a bound of memory. With the default one, most accounts of the large
 communities are read anew for each reply; with the larger one, the same setting for all sizes, long decorations alone
-are. Requests are about 200,000 accounts drawn at random, lists about 100,000 owners, as far as there are so many.
+are. Lists and cards are kept as they were sent as far as 2 MB go: those of the star always, those of random accounts at
+the smallest size more often than at the larger ones. Requests are about 200,000 accounts drawn at random, lists about
+100,000 owners, as far as there are so many.
 
 Cold is a server that has just started, over a file of which nothing is in memory, asked {cold} times one after the
 other.

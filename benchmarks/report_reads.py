@@ -23,7 +23,8 @@ wrk sends the next request of a connection as soon as it has a reply, they are t
 - **Bare**: the limit of whole servers. Granian over RSGI with one worker, uvloop and no WebSocket, which answers
   constant bytes, as many as upspace does on average. upspace has a door of its own, so that what costs it little may
   exceed this. `benchmarks/bare_limit.py`
-- **upspace**: `upspace serve` with one worker and no other options.
+- **upspace**: `upspace serve` with one worker and no other options. It keeps what is asked for over and over as it was
+  sent, so the list of the most followed account is found, not made.
 - **FastAPI**: FastAPI with SQLAlchemy's async ORM and aiosqlite over the same file, under uvicorn with one worker and
   default options, its access log among them. It answers anonymous viewers only and leaves out credentials, JSONP
   and profiles. `benchmarks/peer_fastapi.py`

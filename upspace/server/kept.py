@@ -1,8 +1,8 @@
 """Replies to anonymous viewers that cost much to make, kept as they were made: pages of lists, and cards.
 
-What is popular is asked for over and over, and finding a page here costs a quarter of putting it together. What is
-kept is believed for as long as nothing at all has been committed since, by any process: over a store that cannot say
-so for next to nothing, nothing is kept.
+What is popular is asked for over and over, and finding a reply here costs a third of putting a page together, half of
+putting a card together. What is kept is believed for as long as nothing at all has been committed since, by any
+process: over a store that cannot say so for next to nothing, nothing is kept.
 """
 
 from itertools import islice
@@ -40,7 +40,7 @@ class KeptReplies:
         return self._kept.get(parameters)
 
     def takes(self, parameters: Struct, data: bytes) -> bool:
-        """Whether it would be kept: there is room, or room is to be made."""
+        """Whether there is room, or room is to be made as it has been asked for before; what has not been is noted."""
         size = _ENTRY_BYTES + len(data)
         if self._kept_bytes + size <= self._bound_bytes:
             return True
