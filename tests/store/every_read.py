@@ -18,6 +18,7 @@ async def use_every_read(store: Store) -> None:
     await store.upstat(1)
     await store.newest_change()
     await store.changed_accounts(0)
+    await store.changed_owners(0)
     await store.version()
     for ascending in (True, False):
         await store.followers(1, Window(0, 1, ascending))

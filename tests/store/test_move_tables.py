@@ -31,7 +31,7 @@ KINDS = {
 
 # What an engine keeps for itself.
 OWN = {
-    "sqlite": {"schema_version", "sqlite_sequence", "account_change"},
+    "sqlite": {"schema_version", "sqlite_sequence", "account_change", "owner_change"},
     "postgresql": {"schema_version", "change_counter", "account_change"},
 }
 OWN_COLUMNS = {"sqlite": set[tuple[str, str]](), "postgresql": {("standing", "written")}}

@@ -1,10 +1,14 @@
 """What every store says has changed: each account that was written is named, or all of them are."""
 
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 import pytest
 from every_engine import Run
+from msgspec.structs import replace
 from store_oracle import follow, profile, token
 
-from upspace.model import Window
+from upspace.model import AccountState, Change, Pair, Profile, Upstat, Window
 from upspace.store.interface import Store, UnknownAccountsError
 
 
@@ -22,6 +26,31 @@ def test_the_accounts_that_were_written_are_named_from_the_change_on_that_is_kno
     assert list(mids or ()) == [3]
     assert sorted(set(run(store.changed_accounts(first))[1] or ())) == [2, 3]
     assert run(store.changed_accounts(third)) == (third, ())
+
+
+@pytest.mark.parametrize(
+    ("part", "names"),
+    [
+        (lambda one: replace(one, upstat=Upstat(likes=5)), []),
+        (lambda one: replace(one, standing=replace(one.standing, hides_followers=True)), []),
+        (lambda one: replace(one, standing=replace(one.standing, hides_birthday=True)), [2]),
+        (lambda one: replace(one, standing=replace(one.standing, state=AccountState.SUSPENDED)), [2]),
+        (lambda one: replace(one, account=replace(one.account, sign="new")), [2]),
+        (lambda one: one, []),
+    ],
+)
+def test_an_account_is_named_for_what_is_shown_of_it_not_for_its_figures(
+    store: Store, run: Run, part: Callable[[Profile], Profile], names: list[int]
+) -> None:
+    run(store.load(map(profile, (1, 2)), []))
+    seen, _ = run(store.changed_accounts(0))
+
+    def change(current: Profile | None) -> Profile:
+        assert current is not None
+        return part(current)
+
+    assert run(store.change_account(2, change)) == part(profile(2))
+    assert list(run(store.changed_accounts(seen))[1] or ()) == names
 
 
 def test_the_newest_change_comes_with_all_that_is_shown_together_with_accounts(store: Store, run: Run) -> None:
@@ -67,6 +96,55 @@ def test_a_version_that_is_told_is_another_one_after_every_kind_of_write(store: 
     told = [version for version in versions if version is not None]
     assert len(told) in (0, len(versions))
     assert len(set(told)) == len(told)
+
+
+Write = Callable[[Store], Coroutine[Any, Any, object]]
+
+
+def befriend(pair: Pair) -> Change:
+    return Change(follow(pair.mid, pair.fid), follow(pair.fid, pair.mid))
+
+
+# Of each kind of write, whose relations, counters or totals it writes; None stands for all.
+WRITES: list[tuple[Write, set[int] | None]] = [
+    (lambda store: store.change_relations(1, [2, 3], befriend), {1, 2, 3}),
+    (lambda store: store.change_account(4, lambda _: replace(profile(4), upstat=Upstat(likes=5))), {4}),
+    (lambda store: store.change_account(6, lambda _: profile(6)), {6}),
+    (lambda store: store.put_token(token("a", 1)), set()),
+    (lambda store: store.revoke_tokens(5, mid=1), set()),
+    (lambda store: store.create_group(1, lambda _: "group"), set()),
+    (lambda store: store.delete_account(5, 5), {4, 5}),
+    (lambda store: store.load([], [], {"mark": "1"}), None),
+]
+
+
+@pytest.mark.parametrize(("write", "owners"), WRITES)
+def test_a_commit_names_the_accounts_whose_relations_counters_or_totals_it_writes(
+    store: Store, run: Run, write: Write, owners: set[int] | None
+) -> None:
+    run(store.load(map(profile, range(1, 6)), [follow(5, 4), follow(3, 5)]))
+    run(store.put_token(token("b", 1)))
+    seen, _ = run(store.changed_owners(0))
+    version = run(store.version())
+    run(write(store))
+    newest, named = run(store.changed_owners(seen))
+    if version is None and newest == seen:
+        # It says nothing of its version, and numbers no commits.
+        assert named is None
+        return
+    assert newest > seen
+    assert (None if named is None else set(named)) == owners
+    assert list(run(store.changed_owners(newest))[1] or ()) == []
+
+
+def test_what_changes_nothing_is_no_commit(store: Store, run: Run) -> None:
+    run(store.load(map(profile, (1, 2)), [follow(1, 2), follow(2, 1)]))
+    before = run(store.changed_owners(0))
+    run(store.change_relations(1, [2], lambda pair: Change(pair.forward, pair.backward)))
+    run(store.delete_account(404, 5))
+    with pytest.raises(UnknownAccountsError):
+        run(store.put_token(token("a", 404)))
+    assert run(store.changed_owners(0)) == before
 
 
 def test_relations_tokens_and_refusals_write_no_account(store: Store, run: Run) -> None:

@@ -1,8 +1,11 @@
 """Handlers of one account: acc/info, card, upstat, nav, myinfo (contract, sections 6.1 to 6.3 and 10)."""
 
+from operator import attrgetter
+
 import msgspec
 
 from upspace.model import Standing, Viewer
+from upspace.server.kept import Shown
 from upspace.server.render import vip_status
 from upspace.server.service import Service, kept
 from upspace.wire import accounts as wire
@@ -38,8 +41,8 @@ async def myinfo(service: Service, viewer: Viewer, parameters: wire.Empty) -> by
     return b'%b,"following":%d,"follower":%d}' % (info[:-1], standing.following, standing.follower)
 
 
-@kept
-async def card(service: Service, viewer: Viewer | None, parameters: wire.CardParameters) -> bytes:
+@kept(attrgetter("mid"))
+async def card(service: Service, viewer: Viewer | None, parameters: wire.CardParameters) -> Shown:
     """An account in short, with its counters. Contract: 6.2."""
     mid = parameters.mid
     figures = await service.store.figures(mid)
@@ -48,7 +51,7 @@ async def card(service: Service, viewer: Viewer | None, parameters: wire.CardPar
     account = await service.accounts.one(mid, figures.newest_change)
     if account is None:
         raise NotFoundError
-    return service.cards.encode(
+    data = service.cards.encode(
         mid,
         account,
         service.renderer.face_json(mid, account),
@@ -60,6 +63,7 @@ async def card(service: Service, viewer: Viewer | None, parameters: wire.CardPar
         article_count=figures.article_count,
         likes=figures.likes,
     )
+    return Shown(data, mid)
 
 
 async def upstat(

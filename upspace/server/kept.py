@@ -1,47 +1,101 @@
 """Replies to anonymous viewers that cost much to make, kept as they were made: pages of lists, and cards.
 
 What is popular is asked for over and over, and finding a reply here costs a third of putting a page together, half of
-putting a card together. What is kept is believed for as long as nothing at all has been committed since, by any
-process: over a store that cannot say so for next to nothing, nothing is kept.
+putting a card together. What is kept is believed for as long as nothing that it shows has been written since, by any
+process: the store tells for next to nothing whether anything was committed at all, and if so, whose rows. Over a store
+that cannot, nothing is kept.
 """
 
+from array import array
+from collections.abc import Sequence
 from itertools import islice
+from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct
 
-# What an entry costs beside its text: its parameters, the table's share, the heads of the objects.
-_ENTRY_BYTES = 400
+from upspace.store.interface import Store
+
+# What an entry costs beside its text: its parameters, the tables' shares, the heads of the objects. And each account.
+_ENTRY_BYTES = 600
+_MID_BYTES = 8
 # What is let go at once when there is no room: this part of all, as finding the oldest takes a walk.
 _LET_GO = 16
 _REFUSED_NOTED = 1024
+# So many accounts that were written are remembered; then all that is kept is let go.
+_CHANGED_NOTED = 10_000
+
+
+class Shown(NamedTuple):
+    """The data of a reply about an account, `owner`, and the other accounts of which it shows what lists do."""
+
+    data: bytes
+    owner: int
+    mids: Sequence[int] = ()
+
+
+class _Entry(Struct, gc=False):
+    """A reply, and the number of the newest change of any account when it was last known to be right."""
+
+    data: bytes
+    mids: "array[int]"
+    newest_change: int
+
+
+_OfOwner: TypeAlias = dict[Struct, _Entry]
 
 
 class KeptReplies:
-    """Data of replies by what was asked for, within a bound of memory.
+    """Data of replies by whom they are about and what was asked for, within a bound of memory.
 
     While there is room, everything is kept. Then those kept longest make room for what is asked for twice: most of what
     is asked for once does not come again. Parameters hold numbers alone, as a text in them could be of any length.
     """
 
-    def __init__(self, bound_bytes: int) -> None:
+    def __init__(self, store: Store, bound_bytes: int) -> None:
         self.has_room = bound_bytes > 0
+        self.version: int | None = None
+        self._store = store
         self._bound_bytes = bound_bytes
-        self._version: int | None = None
-        self._kept: dict[Struct, bytes] = {}
+        self._kept: dict[int, _OfOwner] = {}
         self._kept_bytes = 0
         # Hashes of parameters for which there was no room.
         self._refused: set[int] = set()
+        # The newest commit and the newest change of an account that are known of, and which accounts have changed when.
+        self._commit = 0
+        self._newest_change = 0
+        self._changed: dict[int, int] = {}
 
-    def found(self, parameters: Struct, version: int) -> bytes | None:
-        """What is kept of a store that is at `version`. Of another one, nothing is from here on."""
-        if version != self._version:
+    async def catch_up(self, version: int) -> None:
+        """Let go what does not show the store as it is at `version`, the one that it has in this turn of the loop."""
+        commit, owners = await self._store.changed_owners(self._commit)
+        newest_change, mids = await self._store.changed_accounts(self._newest_change)
+        unexplained = commit == self._commit
+        if unexplained or owners is None or mids is None or len(self._changed) + len(mids) > _CHANGED_NOTED:
             self.clear()
-            self._version = version
-        return self._kept.get(parameters)
+        else:
+            for owner in owners:
+                self._forget(owner)
+            self._changed.update(dict.fromkeys(mids, newest_change))
+        self._commit, self._newest_change = commit, newest_change
+        self.version = version
 
-    def takes(self, parameters: Struct, data: bytes) -> bool:
+    def found(self, owner: int, parameters: Struct) -> bytes | None:
+        """What is kept and still right."""
+        of_owner = self._kept.get(owner)
+        entry = of_owner.get(parameters) if of_owner is not None else None
+        if entry is None:
+            return None
+        if entry.newest_change < self._newest_change:
+            since, changed = entry.newest_change, self._changed
+            if any(changed.get(mid, 0) > since for mid in entry.mids):
+                self._forget(owner)
+                return None
+            entry.newest_change = self._newest_change
+        return entry.data
+
+    def takes(self, parameters: Struct, shown: Shown) -> bool:
         """Whether there is room, or room is to be made as it has been asked for before; what has not been is noted."""
-        size = _ENTRY_BYTES + len(data)
+        size = _size(shown.data, shown.mids)
         if self._kept_bytes + size <= self._bound_bytes:
             return True
         if size > self._bound_bytes:
@@ -55,18 +109,29 @@ class KeptReplies:
         self._refused.add(asked)
         return False
 
-    def keep(self, parameters: Struct, version: int, data: bytes) -> None:
-        """Keep what shows the store at `version`."""
-        # Another request may have kept it meanwhile, or found that the store has moved on.
-        if version != self._version or parameters in self._kept:
+    def keep(self, parameters: Struct, shown: Shown) -> None:
+        """Keep what shows the store as it is at the version that was caught up with."""
+        data, owner, mids = shown
+        # Another request may have kept it meanwhile.
+        if parameters in self._kept.get(owner, ()):
             return
-        size = _ENTRY_BYTES + len(data)
-        while self._kept_bytes + size > self._bound_bytes:
+        self._kept_bytes += _size(data, mids)
+        while self._kept_bytes > self._bound_bytes:
             for oldest in list(islice(self._kept, len(self._kept) // _LET_GO + 1)):
-                self._kept_bytes -= _ENTRY_BYTES + len(self._kept.pop(oldest))
-        self._kept[parameters] = data
-        self._kept_bytes += size
+                self._forget(oldest)
+        entry = _Entry(data, array("q", mids), self._newest_change)
+        self._kept.setdefault(owner, {})[parameters] = entry
 
     def clear(self) -> None:
-        """Keep nothing."""
+        """Keep nothing, and know of nothing."""
+        self.version = None
         self._kept, self._kept_bytes = {}, 0
+        self._changed = {}
+
+    def _forget(self, owner: int) -> None:
+        for entry in self._kept.pop(owner, {}).values():
+            self._kept_bytes -= _size(entry.data, entry.mids)
+
+
+def _size(data: bytes, mids: Sequence[int]) -> int:
+    return _ENTRY_BYTES + len(data) + _MID_BYTES * len(mids)

@@ -1,13 +1,18 @@
 """Handlers of relations: counters and lists (contract, sections 6.4 to 6.6, 7 and 9)."""
 
+from operator import attrgetter
+
 from upspace.model import Listed, Listing, ListOwner, Page, Viewer, Window
 from upspace.relations.paging import cursor_window, optional_window, page_window
 from upspace.relations.visibility import ListKind, check_visible, visible_rows
+from upspace.server.kept import Shown
 from upspace.server.render import DELETED_NAME
 from upspace.server.service import Service, kept
 from upspace.wire import relations as wire
 from upspace.wire.codes import ATTRIBUTE_NONE, PS_MAX
 from upspace.wire.splice import encode_list
+
+_VMID = attrgetter("vmid")
 
 
 async def relation_stat(service: Service, viewer: Viewer | None, parameters: wire.StatParameters) -> wire.RelationStat:
@@ -21,8 +26,8 @@ async def relation_stat(service: Service, viewer: Viewer | None, parameters: wir
     return wire.RelationStat(vmid, counters.following, 0, 0, counters.follower)
 
 
-@kept
-async def followers(service: Service, viewer: Viewer | None, parameters: wire.FollowersParameters) -> bytes:
+@kept(_VMID)
+async def followers(service: Service, viewer: Viewer | None, parameters: wire.FollowersParameters) -> Shown:
     """A page of the accounts that follow an account. Contract: 6.5."""
     vmid, behaviour = parameters.vmid, service.behaviour
     own = viewer is not None and viewer.mid == vmid
@@ -31,11 +36,11 @@ async def followers(service: Service, viewer: Viewer | None, parameters: wire.Fo
     page = await service.store.followers(vmid, page_window(parameters.pn, ps, parameters.order, rows))
     check_visible(ListKind.FOLLOWERS, own, behaviour, page.owner, parameters.pn)
     items = await _items(service, viewer, own, page)
-    return encode_list(items, total=page.owner.follower)
+    return Shown(encode_list(items, total=page.owner.follower), vmid, page.mids)
 
 
-@kept
-async def followings(service: Service, viewer: Viewer | None, parameters: wire.FollowingsParameters) -> bytes:
+@kept(_VMID)
+async def followings(service: Service, viewer: Viewer | None, parameters: wire.FollowingsParameters) -> Shown:
     """A page of the accounts that an account follows. Contract: 6.6."""
     vmid, behaviour = parameters.vmid, service.behaviour
     own = viewer is not None and viewer.mid == vmid
@@ -45,11 +50,11 @@ async def followings(service: Service, viewer: Viewer | None, parameters: wire.F
     page = await service.store.followings(vmid, window, own and parameters.order_type)
     check_visible(ListKind.FOLLOWINGS, own, behaviour, page.owner, parameters.pn)
     items = await _items(service, viewer, own, page)
-    return encode_list(items, total=page.owner.following)
+    return Shown(encode_list(items, total=page.owner.following), vmid, page.mids)
 
 
-@kept
-async def fans(service: Service, viewer: Viewer | None, parameters: wire.FansParameters) -> bytes:
+@kept(_VMID)
+async def fans(service: Service, viewer: Viewer | None, parameters: wire.FansParameters) -> Shown:
     """Followers, newest first, by page or after a cursor. Contract: 9."""
     vmid, behaviour = parameters.vmid, service.behaviour
     own = viewer is not None and viewer.mid == vmid
@@ -65,7 +70,7 @@ async def fans(service: Service, viewer: Viewer | None, parameters: wire.FansPar
     check_visible(ListKind.FANS, own, behaviour, page.owner, pn)
     items = await _items(service, viewer, own, page)
     cursor = f"{page.mtimes[-1]}:{page.mids[-1]}" if page.mids else ""
-    return encode_list(items, total=page.owner.follower, offset=cursor)
+    return Shown(encode_list(items, total=page.owner.follower, offset=cursor), vmid, page.mids)
 
 
 async def search_followings(service: Service, viewer: Viewer | None, parameters: wire.SearchParameters) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, TypeVar
 from msgspec import Struct
 
 from upspace.model import Viewer
-from upspace.server.kept import KeptReplies
+from upspace.server.kept import KeptReplies, Shown
 from upspace.server.known import KnownAccounts
 from upspace.server.render import Renderer, decorate
 from upspace.server.settings import Settings
@@ -27,7 +27,7 @@ class Service:
         self.clock = clock
         self.renderer = Renderer(settings)
         self.accounts = KnownAccounts(store, self.renderer, settings.account_cache_mb * 1_000_000)
-        self.replies = KeptReplies(settings.reply_cache_mb * 1_000_000)
+        self.replies = KeptReplies(store, settings.reply_cache_mb * 1_000_000)
         self.infos = InfoEncoder(decorate, recent=settings.behaviour.acc_info_recent_fields)
         self.cards = CardEncoder(decorate)
         self.items = ItemEncoder(
@@ -35,23 +35,34 @@ class Service:
         )
 
 
-Make: TypeAlias = Callable[[Service, Viewer | None, P], Coroutine[Any, Any, bytes]]
+Make: TypeAlias = Callable[[Service, Viewer | None, P], Coroutine[Any, Any, Shown]]
+Handle: TypeAlias = Callable[[Service, Viewer | None, P], Coroutine[Any, Any, bytes]]
 
 
-def kept(make: Make[P]) -> Make[P]:
-    """The handler, whose replies are the same for all anonymous viewers until something changes: some are kept."""
+def kept(owner_of: Callable[[P], int]) -> Callable[[Make[P]], Handle[P]]:
+    """Makes a handler of one whose replies are the same for all anonymous viewers until something changes.
 
-    async def found_or_made(service: Service, viewer: Viewer | None, parameters: P) -> bytes:
-        replies, store = service.replies, service.store
-        version = await store.version() if viewer is None and replies.has_room else None
-        if version is None:
-            return await make(service, viewer, parameters)
-        data = replies.found(parameters, version)
-        if data is None:
-            data = await make(service, None, parameters)
+    Some of them are kept. `owner_of` says whom a reply is about.
+    """
+
+    def keeping(make: Make[P]) -> Handle[P]:
+        @wraps(make)
+        async def found_or_made(service: Service, viewer: Viewer | None, parameters: P) -> bytes:
+            replies, store = service.replies, service.store
+            version = await store.version() if viewer is None and replies.has_room else None
+            if version is None:
+                return (await make(service, viewer, parameters)).data
+            if version != replies.version:
+                await replies.catch_up(version)
+            data = replies.found(owner_of(parameters), parameters)
+            if data is not None:
+                return data
+            shown = await make(service, None, parameters)
             # It may show a later state, if making it took turns of the loop.
-            if replies.takes(parameters, data) and version == await store.version():
-                replies.keep(parameters, version, data)
-        return data
+            if replies.takes(parameters, shown) and version == replies.version == await store.version():
+                replies.keep(parameters, shown)
+            return shown.data
 
-    return wraps(make)(found_or_made)
+        return found_or_made
+
+    return keeping

@@ -23,3 +23,11 @@ def check_deletion(profile: Profile, *, is_deleted: bool) -> None:
         raise AccountDeletedError(f"account {mid}: only a deletion makes an account deleted")
     if is_deleted:
         raise AccountDeletedError(f"account {mid} is deleted, which is final")
+
+
+def looks_new(changed: Profile, known: Profile | None) -> bool:
+    """Whether anything is shown of an account that was not, beside its counters and totals, which no cache holds."""
+    if known is None or changed.account != known.account:
+        return True
+    now, then = changed.standing, known.standing
+    return (now.state, now.hides_birthday) != (then.state, then.hides_birthday)

@@ -164,8 +164,8 @@ class Store(Protocol):
     async def changed_accounts(self, since: int) -> tuple[int, Sequence[int] | None]:
         """The accounts written after change number `since`, and the number of the newest change.
 
-        None in place of the accounts stands for all of them: too much has changed to be named. This is
-        what a cache of accounts asks before it answers.
+        Who has new counters or totals alone need not be among them. None in place of the accounts stands for all of
+        them: too much has changed to be named. This is what a cache of accounts asks before it answers.
         """
         ...
 
@@ -174,6 +174,14 @@ class Store(Protocol):
 
         None from a store that keeps no count. It holds for the reads of the same turn of the loop, and says nothing to
         another open store.
+        """
+        ...
+
+    async def changed_owners(self, since: int) -> tuple[int, Sequence[int] | None]:
+        """The accounts whose relations, counters or totals were written after commit number `since`; the newest number.
+
+        None in place of the accounts stands for all of them. If the version is another one and the number is not,
+        somebody has committed who gives no numbers: nothing is known then.
         """
         ...
 

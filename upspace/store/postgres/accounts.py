@@ -8,7 +8,7 @@ import asyncpg
 from msgspec.structs import astuple, replace
 
 from upspace.model import AccountState, CounterMode, Profile, Standing
-from upspace.store.accounts import decided
+from upspace.store.accounts import decided, looks_new
 from upspace.store.interface import Decide
 from upspace.store.postgres.changes import note_changes_txn
 from upspace.store.postgres.combined import at_once
@@ -66,7 +66,7 @@ async def change_txn(
         changed[mid] = replace(changed[mid], standing=with_counters(changed[mid].standing, counters))
     await _put_txn(db, list(changed.values()), distributed=distributed)
     await mark_written_txn(db, changed)
-    await note_changes_txn(db, list(changed))
+    await note_changes_txn(db, [mid for mid, profile in changed.items() if looks_new(profile, known.get(mid))])
     return {**changed, **refused}
 
 

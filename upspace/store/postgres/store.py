@@ -126,6 +126,9 @@ class PostgresStore:
     async def version(self) -> int | None:
         return None
 
+    async def changed_owners(self, since: int) -> tuple[int, Sequence[int] | None]:
+        return since, None
+
     async def newest_change(self) -> int:
         return (await self._changes.ask((None,)))[None]
 

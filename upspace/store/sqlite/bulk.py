@@ -9,7 +9,7 @@ from upspace.model import CounterMode, Profile, Relation
 from upspace.store.accounts import check_deletion
 from upspace.store.interface import AccountDeletedError, StoreError, UnknownAccountsError
 from upspace.store.sqlite.accounts import put_profile_txn, recount_statement
-from upspace.store.sqlite.changes import CHANGES_NAMED, note_changes_txn
+from upspace.store.sqlite.changes import CHANGES_NAMED, note_changes_txn, note_owners_txn
 from upspace.store.sqlite.connection import array_of
 from upspace.wire.codes import ATTRIBUTE_FOLLOWING, ATTRIBUTE_MUTUAL
 
@@ -82,6 +82,7 @@ def write_txn(
     for name, value in marks.items():
         db.execute("insert or replace into mark values (?, ?)", (name, value))
     db.execute(_CLEAR_SCRATCH)
+    note_owners_txn(db, None)
 
 
 def _put_profiles_txn(db: apsw.Connection, profiles: Iterable[Profile]) -> None:

@@ -1,8 +1,9 @@
-"""The numbered log of changed accounts, which caches of accounts ask for what is news."""
+"""The numbered logs of what was written, which caches ask for what is news: one of accounts, one of commits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import apsw
+import msgspec
 
 from upspace.store.sqlite.connection import array_of
 
@@ -19,3 +20,11 @@ def note_changes_txn(db: apsw.Connection, mids: Sequence[int]) -> None:
     if named:
         db.execute("insert into account_change (mid) select value from carray(?)", (array_of(named),))
         db.execute("delete from account_change where number <= ?", (db.last_insert_rowid() - _CHANGES_KEPT,))
+
+
+def note_owners_txn(db: apsw.Connection, owners: Collection[int] | None) -> None:
+    """Number a commit, and name the accounts whose relations, counters or totals it writes; None stands for all."""
+    if owners is not None and len(owners) > CHANGES_NAMED:
+        owners = None
+    text = None if owners is None else msgspec.json.encode(list(owners)).decode()
+    db.execute("insert into owner_change (owners) values (?)", (text,))

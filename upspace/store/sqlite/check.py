@@ -16,6 +16,7 @@ import apsw
 from upspace.store.findings import KINDS, Kind
 from upspace.store.interface import Finding, Progress
 from upspace.store.queries import read_queries
+from upspace.store.sqlite.changes import note_owners_txn
 from upspace.store.sqlite.connection import PACKAGE, array_of, connect_existing, transaction, translated
 from upspace.wire.codes import MID_MAX
 
@@ -107,6 +108,7 @@ class _Check:
         if kind.name in _CHANGING_COUNTS:
             mids = {row[name] for row in rows for name in ("mid", "other") if name in row}
             db.execute(self._statements["recount"], (array_of(mids),))
+        note_owners_txn(db, None)
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:

@@ -2,7 +2,10 @@
 
 import apsw
 
-from upspace.store.sqlite.changes import note_changes_txn
+from upspace.store.sqlite.changes import CHANGES_NAMED, note_changes_txn, note_owners_txn
+
+# Whose lists and counters change. Those who follow it list it as they did.
+_FOLLOWED = "select other from relation where owner = ? and attribute = 2 limit ?"
 
 # Each counter of the others may be smaller than what is stored, in mode reported; none goes below zero.
 _LEAVE_OTHERS = """
@@ -41,6 +44,8 @@ def delete_txn(db: apsw.Connection, mid: int, now: int) -> bool:
     """
     if db.execute("select 1 from standing where mid = ? and state <> 2", (mid,)).fetchone() is None:
         return False
+    followed = [other for (other,) in db.execute(_FOLLOWED, (mid, CHANGES_NAMED))]
     db.execute(_LEAVE_OTHERS + _REMOVE, {"mid": mid, "now": now})
     note_changes_txn(db, (mid,))
+    note_owners_txn(db, [mid, *followed])
     return True

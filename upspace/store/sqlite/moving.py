@@ -9,6 +9,7 @@ import apsw
 
 from upspace.store.interface import StoreError
 from upspace.store.moving import ROWS_AT_ONCE
+from upspace.store.sqlite.changes import note_changes_txn, note_owners_txn
 from upspace.store.sqlite.connection import connect_existing, transaction, translated
 from upspace.store.tables import Kind, Row, Table, converted, plain_zero
 
@@ -90,7 +91,8 @@ class Room(Snapshot):
         with translated(self.url):
             self._db.execute("delete from sqlite_sequence where name = 'own_group'")
             self._db.execute("insert into sqlite_sequence values ('own_group', ?)", (highest,))
-            self._db.execute("insert into account_change (mid) values (0)")
+            note_changes_txn(self._db, (0,))
+            note_owners_txn(self._db, None)
 
 
 def _strange_flag(table: Table, rows: list[Row]) -> str:

@@ -63,6 +63,9 @@ select archive_view, article_view, likes, archive_count, article_count from upst
 -- name: changed_accounts
 select number, mid from account_change where number > ? order by number limit ?
 
+-- name: changed_owners
+select number, owners from owner_change where number > ? order by number
+
 -- name: newest_change
 select max(number) from account_change
 

@@ -11,6 +11,7 @@ from upspace.store.difference import Place, difference
 from upspace.store.ledger import Key, Ledger
 from upspace.store.queries import read_queries
 from upspace.store.rows import read_relation, read_standing
+from upspace.store.sqlite.changes import note_owners_txn
 from upspace.store.sqlite.connection import PACKAGE, array_of
 
 QUERIES = read_queries(PACKAGE)
@@ -101,7 +102,10 @@ def open_ledger_txn(db: apsw.Connection, pairs: Collection[Key]) -> Ledger:
 
 def write_ledger_txn(db: apsw.Connection, ledger: Ledger) -> None:
     """Write what differs. Rows go in the order of their keys, which is the order of their pages."""
-    rows = difference(ledger.changed_relations())
+    changed = list(ledger.changed_relations())
+    if not changed:
+        return
+    rows = difference(changed)
     _write(db, _REMOVE_FOLLOWERS, rows.lost_followers)
     _write(db, _REMOVE_RELATIONS, rows.lost_relations)
     _write(db, _PUT_RELATIONS, rows.put_relations)
@@ -109,6 +113,7 @@ def write_ledger_txn(db: apsw.Connection, ledger: Ledger) -> None:
     write_members_txn(db, rows.lost_places, rows.won_places)
     counters = [(of.mid, of.following, of.whisper, of.black, of.follower) for of in ledger.changed_standings()]
     _write(db, _PUT_COUNTERS, sorted(counters))
+    note_owners_txn(db, {mid for relation in changed for mid in relation.key})
 
 
 def write_members_txn(db: apsw.Connection, lost: Sequence[Place], won: Sequence[Place]) -> None:

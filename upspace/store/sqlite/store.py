@@ -61,6 +61,7 @@ T = TypeVar("T")
 _decode_accounts = msgspec.json.Decoder(list[SeenAccount]).decode
 _decode_listed_accounts = msgspec.json.Decoder(list[ListedAccount]).decode
 _decode_columns = msgspec.json.Decoder(tuple[list[int], list[int]]).decode
+_decode_mids = msgspec.json.Decoder(list[int]).decode
 _NO_OWNER = ListOwner()
 
 _REVOKE_OF = """
@@ -161,6 +162,15 @@ class SqliteStore:
         if rows[0][0] == since + 1 and len(rows) < CHANGES_NAMED and 0 not in mids:
             return rows[-1][0], mids
         return self._newest_change(), None
+
+    async def changed_owners(self, since: int) -> tuple[int, Sequence[int] | None]:
+        rows = self._rows("changed_owners", (since,))
+        if not rows:
+            return since, ()
+        numbers, owners = zip(*rows, strict=True)
+        if numbers[0] != since + 1 or None in owners:
+            return numbers[-1], None
+        return numbers[-1], [mid for text in owners for mid in _decode_mids(text)]
 
     async def followers(self, vmid: int, window: Window) -> Page:
         if window.after is not None:

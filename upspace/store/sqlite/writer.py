@@ -21,6 +21,7 @@ from upspace.model import Profile
 from upspace.store.interface import AccountDeletedError, DecidePair, StoreTimeoutError, StoreUnavailableError
 from upspace.store.sqlite import accounts, relations
 from upspace.store.sqlite.accounts import AccountJob, add_profile_view
+from upspace.store.sqlite.changes import note_owners_txn
 from upspace.store.sqlite.connection import LOCK_TIMEOUT_S, connect_existing, transaction, translate, translated
 from upspace.store.sqlite.log import Log
 
@@ -183,7 +184,11 @@ def _transaction(db: apsw.Connection, jobs: Sequence[Job]) -> list[Outcome]:
     changes = {number: job for number, job in enumerate(jobs) if isinstance(job, AccountJob)}
     pairs = {number: job for number, job in enumerate(jobs) if isinstance(job, PairsJob)}
     with transaction(db):
+        before = db.total_changes()
         outcomes = {number: _work_txn(db, job) for number, job in enumerate(jobs) if isinstance(job, WorkJob)}
+        if db.total_changes() != before:
+            # Groups, tokens: nothing that the lists and counters of anybody show. A deletion names its accounts itself.
+            note_owners_txn(db, ())
         outcomes |= zip(changes, map(_outcome, accounts.change_txn(db, list(changes.values()))), strict=True)
         outcomes |= zip(pairs, _change_pairs_txn(db, list(pairs.values())), strict=True)
     return [outcomes[number] for number in range(len(jobs))]
