@@ -110,7 +110,7 @@ def test_a_network_comes_in_by_one_command(run_upspace: Upspace, new: str, tmp_p
     ran = run_upspace("import", "--store", new, "--relations", str(edges(tmp_path / "edges.txt", 300, 2_000)))
     assert (ran.code, ran.err) == (0, "")
     made = re.fullmatch(
-        rf"0 users and 2,000 relations are in {new} now, of 2,000 rows\. "
+        rf"0 users and 2,000 relations are in the new store {new} now, of 2,000 rows\. "
         r"(\d+) accounts that relations name were made\.\n",
         ran.out,
     )
@@ -131,7 +131,7 @@ def test_rows_that_are_rejected_are_counted_and_the_file_says_why(
     ran = run_upspace("import", "--store", new, *options)
     assert ran == Ran(
         0,
-        f"1 users and 0 relations are in {new} now, of 3 rows.\n",
+        f"1 users and 0 relations are in the new store {new} now, of 3 rows.\n",
         f"{users}: not used: x\n2 rows were rejected: {rejects} says why\n",
     )
     assert rejects.read_text() == (

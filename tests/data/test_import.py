@@ -245,6 +245,11 @@ def test_columns_with_other_names_are_mapped_and_others_are_named(sqlite: Import
     assert [line.partition(": ")[2] for line in sqlite.said] == ["not used: x"]
 
 
+def test_a_store_that_was_not_there_is_said_to_be_new_as_its_name_may_be_mistyped(sqlite: Importer) -> None:
+    assert sqlite("mid,name\n1,a\n").is_new
+    assert not sqlite("mid,name\n2,b\n").is_new
+
+
 def test_a_column_can_be_left_out(sqlite: Importer) -> None:
     sqlite('{"mid": 1, "name": "a", "tags": "red"}\n', suffix="jsonl", names=["tags="])
     sqlite("mid,name,level\n2,b,red\n", names=["users.level="])

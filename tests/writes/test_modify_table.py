@@ -7,7 +7,7 @@ import httpx
 import pytest
 from conftest import client_of, quiet_server
 from modify_table import BECOMES_MUTUAL, CASES, COUNTED, STORED, Case
-from modify_world import START, attribute, code_of, counters, modify, side, table_store
+from modify_world import START, attribute, counters, modify, side, table_store
 from replies import OK, refusal
 from stores import Stores
 
@@ -66,15 +66,11 @@ def test_a_row_of_the_table(table: httpx.Client, case: Case) -> None:
             assert began <= mtime <= ended
         else:
             assert mtime == START + 1 + number
+    if (case.act, case.before) in BECOMES_MUTUAL:
+        # A pair that becomes mutual does so in one instant.
+        assert side(table, viewer, target) == side(table, target, viewer)
     # Said again, it is refused as already so or changes nothing.
     again = modify(table, viewer, target, case.act)["code"]
     assert again == (case.code or {1: 22014, 3: 22014, 5: 22120}.get(case.act, 0))
     assert attributes() == expected_attributes(case.after)
     assert both_counters() == expected(case.after)
-
-
-def test_a_pair_made_mutual_has_one_instant(table: httpx.Client) -> None:
-    for act, before in BECOMES_MUTUAL:
-        case = next(case for case in CASES if (case.act, case.before) == (act, before))
-        code_of(table, case.viewer, case.target, 1)  # 22014 if the row was tested before
-        assert side(table, case.viewer, case.target) == side(table, case.target, case.viewer)

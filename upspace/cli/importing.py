@@ -87,9 +87,10 @@ def import_(
     except (FormatError, StrictError, StagingError, StoreError) as error:
         raise click.ClickException(str(error)) from error
     created = f" {done.created:,} accounts that relations name were made." if done.created else ""
+    # Whoever has mistyped the name of a store learns of it here.
+    where = f"the new store {without_password(store)}" if done.is_new else without_password(store)
     click.echo(
-        f"{done.users:,} users and {done.relations:,} relations are in {without_password(store)} now,"
-        f" of {done.rows:,} rows.{created}"
+        f"{done.users:,} users and {done.relations:,} relations are in {where} now, of {done.rows:,} rows.{created}"
     )
     if done.rejected:
         click.echo(f"{done.rejected:,} rows were rejected: {rejects} says why", err=True)

@@ -251,13 +251,9 @@ class _Gauge:
 
 
 class Limiter:
-    """Says of each request whether it is within the limits. `clock` gives nanoseconds, the same to every process.
-
-    `active` is False when there is no limit at all, and there is nothing to ask.
-    """
+    """Says of each request whether it is within the limits. `clock` gives nanoseconds, the same to every process."""
 
     def __init__(self, limits: Limits, table: Table, clock: Callable[[], int] = time.monotonic_ns) -> None:
-        self.active = limits != Limits()
         self._table = table
         self._clock = clock
 

@@ -217,6 +217,8 @@ def build_settings(given: dict[str, Any]) -> Settings:
         _check_admin_token(settings.admin_token)
     if settings.tls and not settings.names_in_certificate():
         raise SettingsError("tls_hosts: a certificate is for one host name at least")
+    if not settings.tls and "tls_hosts" in values:
+        raise SettingsError("tls_hosts: without --tls there is no certificate")
     _check_one_process(settings)
     return settings
 

@@ -103,15 +103,19 @@ async def sum_up_store(url: str, watch: Watch) -> list[Moved]:
         return await summed_up(source, watch)
 
 
-async def make_store(url: str) -> None:
-    """Make the store at `url` if there is none; one that is there has to fit. Raises as `open_store`."""
+async def make_store(url: str) -> bool:
+    """Make the store at `url` if there is none, which True stands for; one that is there has to fit.
+
+    Raises as `open_store`.
+    """
     _check_lasts(url)
     try:
         store = await open_store(url)
     except StoreMissingError:
         await migrate_store(url)
-    else:
-        await store.close()
+        return True
+    await store.close()
+    return False
 
 
 def read_store(url: str) -> AbstractAsyncContextManager[Source]:

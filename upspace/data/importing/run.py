@@ -70,7 +70,7 @@ class Options(Struct, frozen=True):
 class Imported(Struct, frozen=True):
     """What became of the rows that were read: users and relations that are stored now, and rows that were rejected.
 
-    `created` accounts were in no file, but relations name them.
+    `created` accounts were in no file, but relations name them. Of a store `is_new` that was not there before.
     """
 
     rows: int
@@ -78,6 +78,7 @@ class Imported(Struct, frozen=True):
     relations: int
     rejected: int
     created: int
+    is_new: bool
 
 
 async def import_files(url: str, files: Files, options: Options, progress: Progress) -> Imported:
@@ -93,7 +94,7 @@ async def import_files(url: str, files: Files, options: Options, progress: Progr
     reading = [(USERS, path) for path in files.users] + [(RELATIONS, path) for path in files.relations]
     formats = [_format(files, kind, path) for kind, path in reading]
     check_rejects(options.rejects, url)
-    await make_store(url)
+    is_new = await make_store(url)
     with (
         staging(options.temporary_folder, options.memory_mb, create_accounts=options.create_accounts) as area,
         rejects_written(area, options.rejects),
@@ -104,7 +105,7 @@ async def import_files(url: str, files: Files, options: Options, progress: Progr
             if unused:
                 progress.say(f"{path}: not used: {', '.join(unused)}")
         area.know_files()
-        return await _resolve_and_write(url, area, options, progress.rows)
+        return await _resolve_and_write(url, area, options, progress.rows, is_new=is_new)
 
 
 def _format(files: Files, kind: Kind, path: Path) -> Format:
@@ -139,7 +140,7 @@ def _read(area: Staging, kind: Kind, path: Path, found: Format, names: Names, pr
             return []
 
 
-async def _resolve_and_write(url: str, area: Staging, options: Options, watch: Watch) -> Imported:
+async def _resolve_and_write(url: str, area: Staging, options: Options, watch: Watch, *, is_new: bool) -> Imported:
     rows = sum(map(area.count, ("user_in", "relation_in", "reject")))
     # Only an empty store is filled; whoever writes to it meanwhile makes the filling fail, not mix.
     if await _is_empty(url):
@@ -161,6 +162,7 @@ async def _resolve_and_write(url: str, area: Staging, options: Options, watch: W
         relations=area.value("select count(*) from relation_ready where source not in (select source from reject)"),
         rejected=area.count("reject"),
         created=area.value("select count(*) from person where source = 0"),
+        is_new=is_new,
     )
 
 
