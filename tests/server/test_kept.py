@@ -23,7 +23,7 @@ ENOUGH = 1_000_000
 
 
 class Commits:
-    """A store that knows nothing but what was committed: by whom it is numbered, and whose rows it names."""
+    """A store that knows nothing but which commits there were, and whose rows each has written."""
 
     def __init__(self) -> None:
         self.now: int | None = 1
@@ -32,13 +32,13 @@ class Commits:
         self._accounts: list[int | None] = []
 
     def commit(self, owners: Sequence[int] | None = (), accounts: Sequence[int | None] = ()) -> None:
-        """Somebody who numbers commits has written rows of these owners, and these accounts; None stands for all."""
+        """A numbered one, of rows of these owners, after which these accounts look different; None stands for all."""
         self.commit_unnumbered()
         self._owners.append(owners)
         self._accounts += accounts
 
     def commit_unnumbered(self) -> None:
-        """Somebody else has written something."""
+        """Somebody has written something who gives it no number, or a commit has begun that will have one."""
         self.now = (self.now or 0) + 1
 
     async def version(self) -> int | None:
@@ -59,7 +59,8 @@ class Kept:
 
     def __init__(self, bound_bytes: int = ENOUGH) -> None:
         self.store = Commits()
-        self.replies = KeptReplies(cast("Any", self.store), bound_bytes)
+        self.now_s = 0.0
+        self.replies = KeptReplies(cast("Any", self.store), bound_bytes, lambda: self.now_s)
         self.made: list[Struct] = []
         self._service = cast("Any", SimpleNamespace(store=self.store, replies=self.replies))
 
@@ -78,12 +79,12 @@ class Kept:
             self.made.append(parameters)
             await asyncio.sleep(0)
             meanwhile()
-            return Shown(f"{len(self.made)}".encode().ljust(size), owner_of(parameters), mids)
+            return Shown(f"{len(self.made)}".encode().ljust(size), mids)
 
         return asyncio.run(make(self._service, viewer, parameters))
 
     def kept(self) -> list[Struct]:
-        """What is kept, those kept longest first."""
+        """What is kept, by owners, those kept longest first."""
         return [parameters for of_owner in self.replies._kept.values() for parameters in of_owner]
 
     def bytes_kept(self) -> int:
@@ -128,26 +129,46 @@ def test_a_page_is_made_anew_when_an_account_has_changed_that_it_shows() -> None
     assert pages() == [b"8", b"9", b"10"]
 
 
-def test_when_somebody_writes_who_says_nothing_of_it_nothing_is_believed() -> None:
+def test_when_somebody_writes_who_says_nothing_of_it_nothing_is_believed_any_more() -> None:
     worker = Kept()
     assert worker.page(of(1)) == b"1"
     worker.store.commit_unnumbered()
-    assert [worker.page(of(1)) for _ in range(2)] == [b"2"] * 2
+    assert worker.page(of(1)) == b"2"
+    worker.now_s += 0.09
+    assert worker.page(of(1)) == b"3"
+    worker.now_s += 0.02
+    assert [worker.page(of(1)) for _ in range(2)] == [b"4"] * 2
     # A version that comes again would be a fault of the store; that it is lower is none.
     worker.store.now = 1
-    assert worker.page(of(1)) == b"3"
+    assert worker.page(of(1)) == b"5"
 
 
-def test_when_very_many_accounts_have_changed_nothing_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_until_a_commit_has_its_number_nothing_is_believed_and_then_all_that_it_does_not_concern() -> None:
+    worker = Kept()
+    assert [worker.page(of(1)), worker.page(of(2))] == [b"1", b"2"]
+    for _ in range(3):
+        worker.store.commit_unnumbered()
+        assert worker.page(of(1)) == b"3"
+        worker.now_s += 0.09
+        worker.store.commit([2])
+        assert worker.page(of(1)) == b"1"
+        worker.made.pop()
+    assert worker.page(of(2)) == b"3"
+
+
+def test_of_very_many_accounts_that_have_changed_it_is_forgotten_which(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_module, "_CHANGED_NOTED", 3)
     worker = Kept()
-    assert worker.page(of(1)) == b"1"
+    assert [worker.page(of(1)), worker.page(of(2), mids=[8])] == [b"1", b"2"]
     for mid in (5, 6, 7):
         worker.store.commit([mid], [mid])
         assert worker.page(of(1)) == b"1"
+    worker.store.commit([9], [9])
+    # Of account 8 it is not known any more that it is none of those; account 1 was asked for just before.
+    assert [worker.page(of(1)), worker.page(of(2), mids=[8])] == [b"1", b"3"]
+    assert list(worker.replies._changed) == [9]
     worker.store.commit([8], [8])
-    assert [worker.page(of(1)) for _ in range(2)] == [b"2"] * 2
-    assert worker.replies._changed == {}
+    assert [worker.page(of(1)), worker.page(of(2), mids=[8])] == [b"1", b"4"]
 
 
 def test_all_pages_of_an_owner_and_its_card_go_together() -> None:
@@ -181,7 +202,8 @@ def test_pages_of_other_parameters_are_other_pages() -> None:
 def test_a_page_that_may_have_been_read_before_a_commit_is_not_kept() -> None:
     worker = Kept()
 
-    assert worker.page(of(1), meanwhile=lambda: worker.store.commit([1])) == b"1"
+    assert worker.page(of(1), meanwhile=lambda: worker.store.commit([2])) == b"1"
+    assert worker.kept() == []
     assert worker.page(of(1)) == b"2"
     assert worker.page(of(1)) == b"2"
 

@@ -3,9 +3,11 @@
 import asyncio
 import tempfile
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from upspace.model import AccountState, Change, Pair, Profile, Relation, Upstat
 from upspace.server.app import App
 from upspace.server.http import Request
 from upspace.store.interface import Store, StoreError
+from upspace.store.sqlite.changes import note_owners_txn
 
 MIDS = range(1, 7)
 ASKED = [
@@ -126,7 +129,7 @@ def test_what_is_kept_is_what_would_be_made(steps: list[tuple[Write, bool, bool]
     with tempfile.TemporaryDirectory() as folder:
         url = migrated(Path(folder) / "store.db")
         with opened(url) as here, opened(url) as afar:
-            asyncio.run(go(here, afar, app_of(here), app_of(here, reply_cache_mb=0)))
+            asyncio.run(go(here, afar, app_of(here), app_of(here, reply_cache_mb=0, account_cache_mb=0)))
 
 
 def followers(app: App) -> bytes:
@@ -134,7 +137,9 @@ def followers(app: App) -> bytes:
 
 
 @pytest.mark.parametrize("sql", ["update account set name = 'by hand' where mid = 2", "delete from follower"])
-def test_what_somebody_else_does_to_the_file_is_seen_by_lists_that_are_kept(tmp_path: Path, sql: str) -> None:
+def test_what_somebody_does_to_a_file_that_nobody_else_writes_to_is_seen_by_lists_that_are_kept(
+    tmp_path: Path, sql: str
+) -> None:
     path = tmp_path / "store.db"
     with opened(migrated(path)) as store:
         asyncio.run(store.load(map(profile, (1, 2)), [follow(2, 1)]))
@@ -159,9 +164,34 @@ def test_a_list_outlives_what_is_written_of_others(tmp_path: Path) -> None:
         ):
             asyncio.run(write)
             assert followers(app) == before
-            assert list(app.service.replies._kept[1].values()) == [entry]
+            assert next(iter(app.service.replies._kept[1].values())) is entry
         asyncio.run(changed(2, renamed)(store))
         assert followers(app) != before
+
+
+def test_a_log_that_begins_anew_costs_no_list_that_its_commit_does_not_concern(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with opened(migrated(path)) as store, closing(apsw.Connection(str(path))) as writer:
+        asyncio.run(store.load(map(profile, (1, 2)), [follow(2, 1)]))
+        app = app_of(store)
+        before = followers(app)
+        (entry,) = app.service.replies._kept[1].values()
+        # A connection that has read nothing yet knows of no log.
+        writer.execute("select * from mark").fetchall()
+        assert writer.wal_checkpoint() > (0, 0)
+        version = asyncio.run(store.version())
+        # More than its cache holds, so that pages of it go into the log before it is committed.
+        writer.execute("pragma cache_size = 5; begin immediate")
+        writer.execute(
+            "with recursive n(i) as (select 1 union all select i + 1 from n where i < 2000)"
+            " insert into mark select i, hex(randomblob(200)) from n"
+        )
+        assert asyncio.run(store.version()) != version
+        assert followers(app) == before
+        note_owners_txn(writer, [2])
+        writer.execute("commit")
+        assert followers(app) == before
+        assert next(iter(app.service.replies._kept[1].values())) is entry
 
 
 def test_what_a_repair_mends_is_seen(tmp_path: Path) -> None:

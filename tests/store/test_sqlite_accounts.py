@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +20,7 @@ from store_oracle import SPECIAL, follow, profile
 from upspace.model import Profile, Upstat
 from upspace.server.app import App
 from upspace.store.sqlite import changes
+from upspace.store.sqlite.changes import note_owners_txn
 from upspace.store.sqlite.store import SqliteStore
 
 
@@ -114,7 +115,7 @@ def test_a_name_changed_by_another_process_is_on_the_next_page(shared: tuple[App
     assert names(app) == ["from afar", "name 3"]
 
 
-def test_a_list_or_card_that_was_shown_is_not_read_again_until_something_is_written(url: str) -> None:
+def test_a_list_or_card_that_was_shown_is_not_read_again_until_it_is_written(url: str) -> None:
     with opened(url) as store, opened(url) as other:
         app = app_of(store)
 
@@ -132,8 +133,12 @@ def test_a_list_or_card_that_was_shown_is_not_read_again_until_something_is_writ
             for path in (*lists, "/x/web-interface/card"):
                 assert len(await shown(path)) > 1
                 assert await shown(path) == await shown(path) == ["pragma data_version"]
+                # Whoever is not shown may be written: who that was is asked once.
                 await other.change_account(3, lambda _: profile(3, "renamed"))
-                assert len(await shown(path)) > 1
+                assert len(await shown(path)) == 3
+                assert await shown(path) == ["pragma data_version"]
+                await other.change_account(1, lambda _: profile(1, "renamed"))
+                assert len(await shown(path)) > 3
                 # Whose credential is none of ours is anybody.
                 assert len(await shown(path, "nobody")) == 2
 
@@ -191,3 +196,29 @@ def test_changes_are_forgotten_beyond_what_is_kept(url: str, path: Path, monkeyp
         assert mids is None
         assert asyncio.run(store.changed_accounts(newest - 5)) == (newest, [16, 17, 18, 19, 20])
         assert asyncio.run(store.changed_accounts(newest - 6)) == (newest, None)
+
+
+def test_of_commits_that_are_too_many_or_gone_it_is_not_known_whom_they_concern(url: str, path: Path) -> None:
+    with opened(url) as store, closing(apsw.Connection(str(path))) as db:
+        asyncio.run(store.load([profile(1)], []))
+
+        def commit(count: int, owners: Sequence[int]) -> None:
+            with db:
+                for _ in range(count):
+                    note_owners_txn(db, owners)
+
+        def named_since(number: int) -> tuple[int, Sequence[int] | None]:
+            return asyncio.run(store.changed_owners(number))
+
+        seen, _ = named_since(0)
+        commit(1_000, [5])
+        assert named_since(seen) == (seen + 1_000, [5] * 1_000)
+        commit(1, [6])
+        assert named_since(seen) == (seen + 1_001, None)
+        assert named_since(seen + 1) == (seen + 1_001, [5] * 999 + [6])
+        commit(130, range(1_000_000, 1_001_000))
+        assert named_since(seen + 1_001) == (seen + 1_131, None)
+        # The file is put back to what it was.
+        db.execute("delete from owner_change where number > ?", (seen + 1_001,))
+        assert named_since(seen + 1_131) == (seen + 1_001, None)
+        assert named_since(seen + 1_001) == (seen + 1_001, ())

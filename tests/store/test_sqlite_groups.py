@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 import pytest
 from msgspec.structs import replace
-from store_oracle import follow, profile, reported
+from store_oracle import follow, profile, reported, token
 
 from upspace.model import Change, Pair, Profile, Standing, Window
 from upspace.store import migrate_store
@@ -215,3 +215,42 @@ def test_a_store_in_memory_takes_accounts_after_it_was_restored() -> None:
         await store.close()
 
     asyncio.run(test())
+
+
+def test_a_counter_that_is_written_of_a_pair_that_is_as_it_was_is_noted(path: Path) -> None:
+    def unfollow(pair: Pair) -> Change:
+        return Change(None, pair.backward)
+
+    def refollow(pair: Pair) -> Change:
+        return Change(follow(1, 2, 5), pair.backward)
+
+    async def test(store: SqliteStore) -> None:
+        await store.load([reported(1), profile(2)], [follow(1, 2, 5)])
+        before, _ = await store.changed_owners(0)
+        await in_one_group(
+            path, store, store.change_relations(1, [2], unfollow), store.change_relations(1, [2], refollow)
+        )
+        counters = await store.counters(1)
+        assert counters is not None
+        assert counters.following == 1
+        assert 1 in ((await store.changed_owners(before))[1] or ())
+
+    run(path, test)
+
+
+def test_a_group_of_all_kinds_of_writes_is_one_commit_that_names_whom_each_concerns(path: Path) -> None:
+    async def test(store: SqliteStore) -> None:
+        before, _ = await store.changed_owners(0)
+        await in_one_group(
+            path,
+            store,
+            store.change_relations(1, [2], lambda pair: Change(follow(1, 2), pair.backward)),
+            store.put_token(token("a", 3)),
+            store.change_account(4, renamed("four")),
+            store.change_account(4, renamed("again")),
+        )
+        # One of them is that of `in_one_group`.
+        newest, named = await store.changed_owners(before)
+        assert (newest - before, set(named or ())) == (2, {1, 2, 4, 5})
+
+    run(path, test)

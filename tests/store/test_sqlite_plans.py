@@ -65,6 +65,8 @@ async def use_everything(store: SqliteStore) -> None:
     await use_every_read(store)
     await store.load(map(profile, range(1, 3000)), [])
     await store.changed_accounts(0)
+    newest, _ = await store.changed_owners(0)
+    await store.changed_owners(newest)
 
 
 def used_queries() -> set[str]:

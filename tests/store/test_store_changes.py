@@ -105,7 +105,14 @@ def befriend(pair: Pair) -> Change:
     return Change(follow(pair.mid, pair.fid), follow(pair.fid, pair.mid))
 
 
-# Of each kind of write, whose relations, counters or totals it writes; None stands for all.
+async def use_a_group(store: Store) -> None:
+    group_id = await store.create_group(5, lambda _: "group")
+    await store.rename_group(5, group_id, lambda _: "other")
+    await store.change_members(5, [4], lambda _: {4: (group_id,)})
+    await store.delete_group(5, group_id)
+
+
+# Of each kind of write, whose rows it writes; None stands for all.
 WRITES: list[tuple[Write, set[int] | None]] = [
     (lambda store: store.change_relations(1, [2, 3], befriend), {1, 2, 3}),
     (lambda store: store.change_account(4, lambda _: replace(profile(4), upstat=Upstat(likes=5))), {4}),
@@ -113,13 +120,16 @@ WRITES: list[tuple[Write, set[int] | None]] = [
     (lambda store: store.put_token(token("a", 1)), set()),
     (lambda store: store.revoke_tokens(5, mid=1), set()),
     (lambda store: store.create_group(1, lambda _: "group"), set()),
+    (lambda store: store.change_relations(2, range(10, 1009), befriend), {2, *range(10, 1009)}),
+    (lambda store: store.change_relations(2, range(10, 1010), befriend), None),
+    (use_a_group, set()),
     (lambda store: store.delete_account(5, 5), {4, 5}),
     (lambda store: store.load([], [], {"mark": "1"}), None),
 ]
 
 
 @pytest.mark.parametrize(("write", "owners"), WRITES)
-def test_a_commit_names_the_accounts_whose_relations_counters_or_totals_it_writes(
+def test_commits_name_the_accounts_whose_rows_they_write(
     store: Store, run: Run, write: Write, owners: set[int] | None
 ) -> None:
     run(store.load(map(profile, range(1, 6)), [follow(5, 4), follow(3, 5)]))
@@ -135,6 +145,19 @@ def test_a_commit_names_the_accounts_whose_relations_counters_or_totals_it_write
     assert newest > seen
     assert (None if named is None else set(named)) == owners
     assert list(run(store.changed_owners(newest))[1] or ()) == []
+
+
+@pytest.mark.parametrize(("followed", "is_named"), [(999, True), (1_000, False)])
+def test_a_deletion_names_those_who_have_lost_a_follower_unless_they_are_many(
+    store: Store, run: Run, followed: int, is_named: bool
+) -> None:
+    others = range(2, 2 + followed)
+    run(store.load(map(profile, (1, *others)), [follow(1, other) for other in others]))
+    seen, _ = run(store.changed_owners(0))
+    run(store.delete_account(1, 5))
+    newest, named = run(store.changed_owners(seen))
+    if newest > seen:
+        assert (None if named is None else set(named)) == ({1, *others} if is_named else None)
 
 
 def test_what_changes_nothing_is_no_commit(store: Store, run: Run) -> None:

@@ -63,7 +63,7 @@ async def card(service: Service, viewer: Viewer | None, parameters: wire.CardPar
         article_count=figures.article_count,
         likes=figures.likes,
     )
-    return Shown(data, mid)
+    return Shown(data)
 
 
 async def upstat(

@@ -36,7 +36,7 @@ async def followers(service: Service, viewer: Viewer | None, parameters: wire.Fo
     page = await service.store.followers(vmid, page_window(parameters.pn, ps, parameters.order, rows))
     check_visible(ListKind.FOLLOWERS, own, behaviour, page.owner, parameters.pn)
     items = await _items(service, viewer, own, page)
-    return Shown(encode_list(items, total=page.owner.follower), vmid, page.mids)
+    return Shown(encode_list(items, total=page.owner.follower), page.mids)
 
 
 @kept(_VMID)
@@ -50,7 +50,7 @@ async def followings(service: Service, viewer: Viewer | None, parameters: wire.F
     page = await service.store.followings(vmid, window, own and parameters.order_type)
     check_visible(ListKind.FOLLOWINGS, own, behaviour, page.owner, parameters.pn)
     items = await _items(service, viewer, own, page)
-    return Shown(encode_list(items, total=page.owner.following), vmid, page.mids)
+    return Shown(encode_list(items, total=page.owner.following), page.mids)
 
 
 @kept(_VMID)
@@ -70,7 +70,7 @@ async def fans(service: Service, viewer: Viewer | None, parameters: wire.FansPar
     check_visible(ListKind.FANS, own, behaviour, page.owner, pn)
     items = await _items(service, viewer, own, page)
     cursor = f"{page.mtimes[-1]}:{page.mids[-1]}" if page.mids else ""
-    return Shown(encode_list(items, total=page.owner.follower, offset=cursor), vmid, page.mids)
+    return Shown(encode_list(items, total=page.owner.follower, offset=cursor), page.mids)
 
 
 async def search_followings(service: Service, viewer: Viewer | None, parameters: wire.SearchParameters) -> bytes:

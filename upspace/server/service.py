@@ -54,13 +54,13 @@ def kept(owner_of: Callable[[P], int]) -> Callable[[Make[P]], Handle[P]]:
                 return (await make(service, viewer, parameters)).data
             if version != replies.version:
                 await replies.catch_up(version)
-            data = replies.found(owner_of(parameters), parameters)
-            if data is not None:
+            owner = owner_of(parameters)
+            if version == replies.version and (data := replies.found(owner, parameters)) is not None:
                 return data
             shown = await make(service, None, parameters)
             # It may show a later state, if making it took turns of the loop.
             if replies.takes(parameters, shown) and version == replies.version == await store.version():
-                replies.keep(parameters, shown)
+                replies.keep(owner, parameters, shown)
             return shown.data
 
         return found_or_made

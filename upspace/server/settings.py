@@ -63,7 +63,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             ge=0,
             le=1_000_000,
             description="memory of each worker for lists and cards as they were sent to anonymous viewers, in"
-            " megabytes; one is for about 75 pages of 20 accounts; 0 keeps none; over PostgreSQL none are kept",
+            " megabytes; one is for about 70 pages of 20 accounts; 0 keeps none; over PostgreSQL none are kept",
         ),
     ] = 2
     read_store: Annotated[

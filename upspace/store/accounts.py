@@ -26,7 +26,10 @@ def check_deletion(profile: Profile, *, is_deleted: bool) -> None:
 
 
 def looks_new(changed: Profile, known: Profile | None) -> bool:
-    """Whether anything is shown of an account that was not, beside its counters and totals, which no cache holds."""
+    """Whether anything of an account is new that caches of accounts hold.
+
+    That is all but its counters, its totals, and who may see its lists.
+    """
     if known is None or changed.account != known.account:
         return True
     now, then = changed.standing, known.standing

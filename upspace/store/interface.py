@@ -178,10 +178,11 @@ class Store(Protocol):
         ...
 
     async def changed_owners(self, since: int) -> tuple[int, Sequence[int] | None]:
-        """The accounts whose relations, counters or totals were written after commit number `since`; the newest number.
+        """The accounts whose rows were written after commit number `since`, and the number of the newest commit.
 
-        None in place of the accounts stands for all of them. If the version is another one and the number is not,
-        somebody has committed who gives no numbers: nothing is known then.
+        Rows of any kind that others see: profile, standing, totals, relations from and to them. None in place of the
+        accounts stands for all of them. If the version is another one and the number is not, either somebody has
+        committed who gives no numbers, or a commit has begun that will have the next one: nothing is known then.
         """
         ...
 

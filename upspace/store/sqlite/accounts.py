@@ -16,7 +16,7 @@ from upspace.store.accounts import decided, looks_new
 from upspace.store.interface import Decide
 from upspace.store.rows import ACCOUNT_WIDTH, STANDING_WIDTH, read_profile, with_counters
 from upspace.store.sqlite import relations
-from upspace.store.sqlite.changes import note_changes_txn, note_owners_txn
+from upspace.store.sqlite.changes import note_changes_txn
 from upspace.store.sqlite.connection import PACKAGE, array_of
 from upspace.store.sqlite.reading import Row
 
@@ -96,9 +96,7 @@ def _change_some_txn(db: apsw.Connection, jobs: Sequence[AccountJob]) -> list[Pr
         _put_counted_txn(db, known.get(of.account.mid), of) if isinstance(of, Profile) else of for of in changed
     ]
     written = [of for of in outcomes if isinstance(of, Profile)]
-    if written:
-        note_changes_txn(db, [of.account.mid for of in written if looks_new(of, known.get(of.account.mid))])
-        note_owners_txn(db, [of.account.mid for of in written])
+    note_changes_txn(db, [of.account.mid for of in written if looks_new(of, known.get(of.account.mid))])
     return outcomes
 
 

@@ -23,7 +23,10 @@ def note_changes_txn(db: apsw.Connection, mids: Sequence[int]) -> None:
 
 
 def note_owners_txn(db: apsw.Connection, owners: Collection[int] | None) -> None:
-    """Number a commit, and name the accounts whose relations, counters or totals it writes; None stands for all."""
+    """Number a commit, and name the accounts whose rows it writes, whatever they say; None stands for all.
+
+    Those of a relation belong to both of its accounts. Groups and tokens, which nobody else sees, do not count.
+    """
     if owners is not None and len(owners) > CHANGES_NAMED:
         owners = None
     text = None if owners is None else msgspec.json.encode(list(owners)).decode()

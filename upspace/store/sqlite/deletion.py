@@ -44,6 +44,7 @@ def delete_txn(db: apsw.Connection, mid: int, now: int) -> bool:
     """
     if db.execute("select 1 from standing where mid = ? and state <> 2", (mid,)).fetchone() is None:
         return False
+    # One more than can be named stands for all.
     followed = [other for (other,) in db.execute(_FOLLOWED, (mid, CHANGES_NAMED))]
     db.execute(_LEAVE_OTHERS + _REMOVE, {"mid": mid, "now": now})
     note_changes_txn(db, (mid,))

@@ -66,6 +66,9 @@ select number, mid from account_change where number > ? order by number limit ?
 -- name: changed_owners
 select number, owners from owner_change where number > ? order by number
 
+-- name: newest_commit
+select max(number) from owner_change
+
 -- name: newest_change
 select max(number) from account_change
 

@@ -11,7 +11,6 @@ from upspace.store.difference import Place, difference
 from upspace.store.ledger import Key, Ledger
 from upspace.store.queries import read_queries
 from upspace.store.rows import read_relation, read_standing
-from upspace.store.sqlite.changes import note_owners_txn
 from upspace.store.sqlite.connection import PACKAGE, array_of
 
 QUERIES = read_queries(PACKAGE)
@@ -100,20 +99,21 @@ def open_ledger_txn(db: apsw.Connection, pairs: Collection[Key]) -> Ledger:
     return Ledger({standing.mid: standing for standing in standings}, relations)
 
 
-def write_ledger_txn(db: apsw.Connection, ledger: Ledger) -> None:
-    """Write what differs. Rows go in the order of their keys, which is the order of their pages."""
-    changed = list(ledger.changed_relations())
-    if not changed:
-        return
+def write_ledger_txn(db: apsw.Connection, ledger: Ledger) -> set[int]:
+    """Write what differs; the accounts whose rows those are.
+
+    Rows go in the order of their keys, which is the order of their pages.
+    """
+    changed, standings = list(ledger.changed_relations()), list(ledger.changed_standings())
     rows = difference(changed)
     _write(db, _REMOVE_FOLLOWERS, rows.lost_followers)
     _write(db, _REMOVE_RELATIONS, rows.lost_relations)
     _write(db, _PUT_RELATIONS, rows.put_relations)
     _write(db, _PUT_FOLLOWERS, rows.won_followers)
     write_members_txn(db, rows.lost_places, rows.won_places)
-    counters = [(of.mid, of.following, of.whisper, of.black, of.follower) for of in ledger.changed_standings()]
+    counters = [(of.mid, of.following, of.whisper, of.black, of.follower) for of in standings]
     _write(db, _PUT_COUNTERS, sorted(counters))
-    note_owners_txn(db, {mid for relation in changed for mid in relation.key})
+    return {mid for relation in changed for mid in relation.key} | {of.mid for of in standings}
 
 
 def write_members_txn(db: apsw.Connection, lost: Sequence[Place], won: Sequence[Place]) -> None:

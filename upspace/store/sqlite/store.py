@@ -62,6 +62,8 @@ _decode_accounts = msgspec.json.Decoder(list[SeenAccount]).decode
 _decode_listed_accounts = msgspec.json.Decoder(list[ListedAccount]).decode
 _decode_columns = msgspec.json.Decoder(tuple[list[int], list[int]]).decode
 _decode_mids = msgspec.json.Decoder(list[int]).decode
+# Of so much news, naming everyone takes longer than it is worth.
+_OWNERS_MAX_CHARACTERS = 1_000_000
 _NO_OWNER = ListOwner()
 
 _REVOKE_OF = """
@@ -166,9 +168,11 @@ class SqliteStore:
     async def changed_owners(self, since: int) -> tuple[int, Sequence[int] | None]:
         rows = self._rows("changed_owners", (since,))
         if not rows:
-            return since, ()
+            newest = self._rows("newest_commit", ())[0][0] or 0
+            # A file that was put back to what it once was begins with lower numbers again.
+            return newest, () if newest == since else None
         numbers, owners = zip(*rows, strict=True)
-        if numbers[0] != since + 1 or None in owners:
+        if numbers[0] != since + 1 or None in owners or sum(map(len, owners)) > _OWNERS_MAX_CHARACTERS:
             return numbers[-1], None
         return numbers[-1], [mid for text in owners for mid in _decode_mids(text)]
 

@@ -185,12 +185,14 @@ def _transaction(db: apsw.Connection, jobs: Sequence[Job]) -> list[Outcome]:
     pairs = {number: job for number, job in enumerate(jobs) if isinstance(job, PairsJob)}
     with transaction(db):
         before = db.total_changes()
+        # Groups and tokens are rows of nobody that others see. A deletion names its accounts itself.
         outcomes = {number: _work_txn(db, job) for number, job in enumerate(jobs) if isinstance(job, WorkJob)}
+        changed = accounts.change_txn(db, list(changes.values()))
+        outcomes |= zip(changes, map(_outcome, changed), strict=True)
+        of_pairs, owners = _change_pairs_txn(db, list(pairs.values()))
+        outcomes |= zip(pairs, of_pairs, strict=True)
         if db.total_changes() != before:
-            # Groups, tokens: nothing that the lists and counters of anybody show. A deletion names its accounts itself.
-            note_owners_txn(db, ())
-        outcomes |= zip(changes, map(_outcome, accounts.change_txn(db, list(changes.values()))), strict=True)
-        outcomes |= zip(pairs, _change_pairs_txn(db, list(pairs.values())), strict=True)
+            note_owners_txn(db, owners | {of.account.mid for of in changed if isinstance(of, Profile)})
     return [outcomes[number] for number in range(len(jobs))]
 
 
@@ -198,8 +200,8 @@ def _outcome(changed: Profile | Exception) -> Outcome:
     return Outcome(error=changed) if isinstance(changed, Exception) else Outcome(changed)
 
 
-def _change_pairs_txn(db: apsw.Connection, jobs: Sequence[PairsJob]) -> list[Outcome]:
-    """All pairs of all jobs on one ledger; each is decided on what those before it left."""
+def _change_pairs_txn(db: apsw.Connection, jobs: Sequence[PairsJob]) -> tuple[list[Outcome], set[int]]:
+    """All pairs of all jobs on one ledger, each decided on what those before it left; and whose rows were written."""
     ledger = relations.open_ledger_txn(db, [(job.owner, other) for job in jobs for other in job.others])
     outcomes = []
     for job in jobs:
@@ -213,8 +215,7 @@ def _change_pairs_txn(db: apsw.Connection, jobs: Sequence[PairsJob]) -> list[Out
             except Exception as error:
                 refused[other] = error
         outcomes.append(Outcome(refused))
-    relations.write_ledger_txn(db, ledger)
-    return outcomes
+    return outcomes, relations.write_ledger_txn(db, ledger)
 
 
 def _work_txn(db: apsw.Connection, job: WorkJob[Any]) -> Outcome:

@@ -1,7 +1,7 @@
 -- oldest compatible: 3
 
--- Whose relations, counters or totals each commit has written, newest last, as a JSON array; null stands for all accounts.
--- Every commit leaves a row here, an empty array if it must.
+-- Whose rows each commit has written, newest last, as a JSON array of mids; null stands for all accounts. Every commit leaves
+-- a row here, an empty array if it has written nothing that others see.
 create table owner_change (
     number integer primary key,
     owners text
