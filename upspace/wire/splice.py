@@ -30,7 +30,7 @@ _DECORATION: Any = Raw(_DECORATION_BYTE)
 _BOOLS = (b"false", b"true")
 # So many texts of decorations, if they are no longer than this, are remembered with what they make of the text of a
 # reply: a few of them are most of all.
-_DECORATED_REMEMBERED = 2048
+_DECORATED_REMEMBERED = 1024
 _DECORATED_MAX_BYTES = 1024
 
 
