@@ -112,3 +112,6 @@ KEPT_MB = 1_500
 
 KEPT = tuple(case for case in CASES if case.name in ("card", "followers", "followings"))
 """What is measured once more with that much memory."""
+
+WRITES_PER_S = 100
+"""So many follows and unfollows of random accounts go on a second when it is measured under writes."""

@@ -4,9 +4,9 @@
 
 Needs the extra `bench`, wrk, and room for about 10 GB. It imports a community of each size, serves all of them at once
 by a process each, and asks one after the other: random accounts, and the account that all others follow. It does so
-with the default bound for accounts in memory, and again with one that is large enough for all of them, after each has
-been asked for. Writes benchmarks/results/growth.json. Where the system lets it, the page cache is dropped before the
-cold part.
+with the default bounds of memory; then with room for all accounts and no replies kept; then with room for the replies,
+too, which takes 12 GB of memory. In the last two, everything has been asked for once before a round. Writes
+benchmarks/results/growth.json. Where the system lets it, the page cache is dropped before the cold part.
 """
 
 import argparse
@@ -38,6 +38,7 @@ from write_load import VIEWERS, WRITE_CONNECTIONS, WriteLoad, put_tokens, write
 
 from upspace.model import Window
 from upspace.relations.modify import modify
+from upspace.server.settings import Settings
 from upspace.store import open_store
 from upspace.wire.codes import ACT_UNFOLLOW
 from upspace.wire.profiles import Quotas
@@ -48,10 +49,8 @@ _SIZES = ((20_000, 100_000), (200_000, 1_000_000), (2_000_000, 10_000_000), (10_
 _SMALL_SIZES = ((4_000, 20_000), (20_000, 100_000))
 # More than the default bound is for: of accounts that are asked for alone, and of those on the pages of so many owners.
 _TARGETS = {Targets.EVERYONE: 200_000, Targets.FOLLOWED: 100_000, Targets.FOLLOWING: 100_000}
-# The default one, and one for every account of the largest size.
-_ACCOUNT_CACHES_MB = (64, 8_000)
-# What makes a server know accounts, and how many such requests a second it answers at least.
-_GETTING_TO_KNOW_PER_S = {"acc_info": 8_000, "followers": 2_500, "followings": 2_500}
+# What makes a server know accounts and replies, and how many such requests a second it answers at least.
+_GETTING_TO_KNOW_PER_S = {"acc_info": 8_000, "card": 8_000, "followers": 2_500, "followings": 2_500}
 _FOLLOWED_MAX = 10_000
 _COLD_REQUESTS = 300
 _DROP_CACHES = Path("/proc/sys/vm/drop_caches")
@@ -91,6 +90,23 @@ LABELS = {kind.name: kind.label for kind in KINDS} | {
 }
 
 
+class Bounds(NamedTuple):
+    """Of a worker's memory, and whether everything is `known` before a round."""
+
+    account_cache_mb: int
+    reply_cache_mb: int
+    known: bool
+
+
+_DEFAULT = Settings(store="")
+# The default ones; room for every account of the largest size; for every reply that is asked for as well.
+_BOUNDS = (
+    Bounds(_DEFAULT.account_cache_mb, _DEFAULT.reply_cache_mb, known=False),
+    Bounds(8_000, 0, known=True),
+    Bounds(8_000, 4_000, known=True),
+)
+
+
 class Place(NamedTuple):
     """A community that is there: its store, what is asked for, who writes."""
 
@@ -118,7 +134,7 @@ def main() -> None:
     for warm in results.warm:
         for kind in results.labels:
             growth = warm.growth(kind)
-            say(f"{warm.account_cache_mb} MB for accounts, {kind}: p50 times {growth.median:.2f}")
+            say(f"{warm.account_cache_mb} and {warm.reply_cache_mb} MB, {kind}: p50 times {growth.median:.2f}")
 
 
 def measure(given: argparse.Namespace) -> GrowthResults:
@@ -130,11 +146,7 @@ def measure(given: argparse.Namespace) -> GrowthResults:
         places = [_prepare(given.folder, files, *size) for size in sizes]
         machine = look_at_machine()
         cold = [_measure_cold(place) for place in places]
-        default, enough = _ACCOUNT_CACHES_MB
-        warm = [
-            _measure_warm(places, default, given, known=False),
-            _measure_warm(places, enough, given, known=True),
-        ]
+        warm = [_measure_warm(places, bounds, given) for bounds in _BOUNDS]
     return GrowthResults(
         date=datetime.now(UTC).date().isoformat(),
         machine=machine,
@@ -158,19 +170,22 @@ def measure(given: argparse.Namespace) -> GrowthResults:
     )
 
 
-def _measure_warm(places: Sequence[Place], cache_mb: int, given: argparse.Namespace, *, known: bool) -> Warm:
-    """Every size by a server of that bound, round by round; to make accounts `known`, all are asked for."""
-    say(f"with {cache_mb:,} MB for accounts")
+def _measure_warm(places: Sequence[Place], bounds: Bounds, given: argparse.Namespace) -> Warm:
+    """Every size by a server of those bounds, round by round."""
+    say(f"with {bounds.account_cache_mb:,} MB for accounts and {bounds.reply_cache_mb:,} MB for replies")
     for place in places:
         asyncio.run(_leave_all(place.writes))
     runs: list[dict[str, list[Sample]]] = [{name: [] for name in LABELS} for _ in places]
     with ExitStack() as stack:
-        bound = ("--account-cache-mb", str(cache_mb))
-        servers = [stack.enter_context(upspace_server(f"sqlite:///{place.store}", *bound)) for place in places]
-        for place, server in zip(places, servers, strict=True):
-            if known:
-                _get_to_know(place, server)
+        options = (
+            *("--account-cache-mb", str(bounds.account_cache_mb)),
+            *("--reply-cache-mb", str(bounds.reply_cache_mb)),
+        )
+        servers = [stack.enter_context(upspace_server(f"sqlite:///{place.store}", *options)) for place in places]
         for number in range(given.rounds + 1):
+            for place, server in zip(places, servers, strict=True):
+                if bounds.known:
+                    _get_to_know(place, server)
             for name in LABELS:
                 for place, server, kept in zip(places, servers, runs, strict=True):
                     sample = _measure(name, place, server, given.seconds, number)
@@ -180,7 +195,7 @@ def _measure_warm(places: Sequence[Place], cache_mb: int, given: argparse.Namesp
                 shown = ", ".join(f"{of[name][-1].p50_ms:.3f}" for of in runs if of[name])
                 say(f"round {number}, {name}: {shown}")
         resident = [round(server.worker().memory_info().rss / 1e6) for server in servers]
-    return Warm(account_cache_mb=cache_mb, resident_mb=resident, runs=runs)
+    return Warm(**bounds._asdict(), resident_mb=resident, runs=runs)
 
 
 def _get_to_know(place: Place, server: Server) -> None:

@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agreement import compare_replies, count_failures
-from cases import CASES, KEPT, KEPT_MB, KNOWN, KNOWN_PER_S, PEER_GOAL, WORKER_MEMORY_GOAL_MB, Case, Targets
+from cases import CASES, KNOWN, KNOWN_PER_S, PEER_GOAL, WORKER_MEMORY_GOAL_MB, Case, Targets
 from command import look_at_machine, say
 from dataset import build_dataset, count_rows, find_targets
+from kept_replies import measure_kept
 from load import CONNECTIONS, THREADS, ask_for_all, require_wrk, run_wrk
 from machine import find_versions
 from msgspec import Struct
-from results import CaseResult, Kept, KeptCase, Memory, Method, Results, Round, Run, ratio_of, run_of, summarize
-from servers import Server, bare_server, datasette_server, peer_server, upspace_server
+from results import CaseResult, Method, Results, Round, Run, run_of, summarize
+from servers import Server, bare_server, datasette_server, memory_of, peer_server, upspace_server
 
 from upspace.data.community import Community
 
@@ -65,7 +66,7 @@ def measure(plan: Plan) -> Results:
         with bare_server(sizes) as bare:
             rounds = _measure_rounds(plan, Servers(bare, upspace, peer, datasette, f"/{store.stem}"), files)
             memory = {server.name: memory_of(server) for server in (bare, upspace, peer, datasette)}
-            kept = _measure_kept(plan, f"sqlite:///{store}", bare, files)
+            kept = measure_kept(store, bare, files, plan.rounds, plan.seconds)
         failed = {case.name: count_failures(upspace.url, case, samples[case.targets]) for case in CASES}
     return Results(
         date=began,
@@ -118,38 +119,6 @@ def _measure_rounds(plan: Plan, servers: Servers, files: Mapping[Targets, Path])
     return rounds
 
 
-def _measure_kept(plan: Plan, store: str, bare: Server, files: Mapping[Targets, Path]) -> Kept:
-    """Lists and cards by a server with room for all of them, after each was asked for once."""
-    say(f"with {KEPT_MB:,} MB for replies")
-    runs: dict[str, tuple[list[Run], list[Run]]] = {case.name: ([], []) for case in KEPT}
-    with upspace_server(store, "--reply-cache-mb", str(KEPT_MB)) as upspace:
-        for case in KEPT:
-            ask_for_all(upspace.url, case.url("{mid}"), files[case.targets], KNOWN_PER_S)
-        for number in range(1, plan.rounds + 1):
-            for case in KEPT:
-                url, targets = case.url("{mid}"), files[case.targets]
-                for server, path, of in zip((bare, upspace), (f"/{case.name}{url}", url), runs[case.name], strict=True):
-                    of.append(run_of(run_wrk(server.url, path, targets, seconds=plan.seconds, seed=number)))
-                shown = " and ".join(f"{of[-1].requests_per_s:,.0f}/s" for of in runs[case.name])
-                say(f"round {number}, {case.name}: bare and upspace {shown}")
-        memory = memory_of(upspace)
-    return Kept(
-        reply_cache_mb=KEPT_MB,
-        memory=memory,
-        cases=[
-            KeptCase(
-                case=case,
-                bare=of_bare,
-                upspace=of_upspace,
-                to_bare=ratio_of(
-                    [ours.requests_per_s / its.requests_per_s for ours, its in zip(of_upspace, of_bare, strict=True)]
-                ),
-            )
-            for case, (of_bare, of_upspace) in zip(KEPT, runs.values(), strict=True)
-        ],
-    )
-
-
 def _measure_round(servers: Servers, case: Case, targets: Path, seconds: int, *, seed: int) -> Round:
     """One case against the servers, one right after another, for the same targets in the same order."""
 
@@ -180,9 +149,3 @@ def target_files(targets: Mapping[Targets, Sequence[int]]) -> Iterator[dict[Targ
             files[kind] = Path(folder, f"{kind.name.lower()}.txt")
             files[kind].write_text("".join(f"{mid}\n" for mid in mids), encoding="ascii")
         yield files
-
-
-def memory_of(server: Server) -> Memory:
-    """What the server's worker takes."""
-    used = server.worker().memory_full_info()
-    return Memory(rss_mb=round(used.rss / 1e6, 1), pss_mb=round(used.pss / 1e6, 1))

@@ -9,7 +9,7 @@ from cases import CASES, KNOWN, KNOWN_PER_S, Case, Targets
 from cluster import PostgresServer, backends_of, single_selects_per_s
 from command import say
 from load import ask_for_all, run_wrk
-from measure import draw_samples, memory_of, target_files
+from measure import draw_samples, target_files
 from postgres_results import (
     BARE,
     CONNECTIONS_TRIED,
@@ -21,7 +21,7 @@ from postgres_results import (
     ReadResults,
 )
 from results import Method, Run, run_of
-from servers import Server, bare_server, peer_server, single_query_server, upspace_server
+from servers import Server, bare_server, memory_of, peer_server, single_query_server, upspace_server
 
 # Replies name images by the URL of the server, and are compared with each other.
 _PUBLIC_URL = "http://127.0.0.1:8000"

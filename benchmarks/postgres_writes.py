@@ -8,10 +8,9 @@ from pathlib import Path
 
 from cluster import PostgresServer, backends_of, copied_database
 from command import say
-from measure import memory_of
 from postgres_results import SINGLE_COMMITS, WriteResults, WriteRound
 from results import Method
-from servers import Server, single_commit_server, upspace_server
+from servers import Server, memory_of, single_commit_server, upspace_server
 from write_load import (
     VIEWERS,
     WRITE_CONNECTIONS,

@@ -13,11 +13,14 @@ asked one right after the other, {rounds} rounds of {seconds} s each after one t
 {connections} connections for reads and {writes} for writes. So a p50 is that of a server kept fully busy. Lists are
 of 20, of accounts with at least 20. Warm means that all of a file is in the page cache: it is read through before
 each run. The growth is the median over the rounds of the p50 at the largest size, divided by that at the smallest.
-A worker keeps accounts as replies show them within a bound of memory. With the default one, most accounts of the large
-communities are read anew for each reply; with the larger one, the same setting for all sizes, long decorations alone
-are. Lists and cards are kept as they were sent as far as 2 MB go: those of the star always, those of random accounts at
-the smallest size more often than at the larger ones. Requests are about 200,000 accounts drawn at random, lists about
-100,000 owners, as far as there are so many.
+Requests are about 200,000 accounts drawn at random, lists about 100,000 owners, as far as there are so many; a round
+ends with the writes.
+
+A worker keeps accounts as replies show them, and lists and cards as they were sent, both within bounds of memory. With
+the default bounds most accounts of the large communities are read anew for each reply, and of the replies few are found
+again but those of the star; at the smallest size all accounts are known, and more of the replies. With room for all
+accounts and none for replies, each reply is put together from accounts that are known; long decorations alone are read.
+With room for both, lists and cards are found as they were sent, at every size.
 
 Cold is a server that has just started, over a file of which nothing is in memory, asked {cold} times one after the
 other.
@@ -32,7 +35,7 @@ def render_growth(results: GrowthResults) -> list[str]:
         "## Growth",
         f"From {results.sizes[0].follows:,} to {largest.follows:,} follows; the star has {largest.accounts - 1:,}"
         f" followers at the largest size. Goal: no p50 grows to more than {GROWTH_GOAL:g} times.",
-        "![p50 against the number of follows, with the default bound for accounts](benchmarks/growth.svg)",
+        "![p50 against the number of follows, with the default bounds of memory](benchmarks/growth.svg)",
     ]
     for warm in results.warm:
         parts += _render_warm(results, warm, heads)
@@ -63,14 +66,14 @@ def render_growth(results: GrowthResults) -> list[str]:
 
 
 def _render_warm(results: GrowthResults, warm: Warm, heads: Sequence[str]) -> list[str]:
-    """What servers of one bound for accounts in memory did."""
+    """What servers of the same bounds did."""
     grown = {kind: warm.growth(kind) for kind in results.labels}
     missed = [f"{results.labels[kind]} ({of.median:.2f})" for kind, of in grown.items() if of.median > GROWTH_GOAL]
     near = [results.labels[kind] for kind, of in grown.items() if of.median <= GROWTH_GOAL < of.highest]
-    if warm is results.warm[0]:
-        bound = f"the default `--account-cache-mb {warm.account_cache_mb}`"
-    else:
-        bound = f"`--account-cache-mb {warm.account_cache_mb}`, after each of the targets had been asked for once"
+    bound = f"`--account-cache-mb {warm.account_cache_mb} --reply-cache-mb {warm.reply_cache_mb}`"
+    bound = (
+        f"{bound}, all targets having been asked for once before each round" if warm.known else f"the default {bound}"
+    )
     verdict = f"goal met by {len(grown) - len(missed)} of {len(grown)} kinds of requests"
     return [
         f"p50 in milliseconds by the number of follows, warm, with {bound}: {verdict}"

@@ -1,9 +1,9 @@
 """The part of the page about the read endpoints."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 
-from results import CaseResult, Kept, Results, errors_of
+from results import Beside, CaseResult, Kept, KeptCase, Results, errors_of
 from tables import against_goal, measured_on, spread, table
 
 _METHOD = """\
@@ -91,7 +91,15 @@ def _verdict(results: Results) -> str:
     head = f"{goals - len(missed)} of {goals} goals are met"
     if not missed:
         return head + "."
-    return head + "; not met:\n\n" + "\n".join(f"- {line}" for line in missed)
+    met = [
+        of.case.label()
+        for of in results.kept.cases
+        if min(of.alone.to_bare.median, of.under_writes.to_bare.median) >= of.case.bare_goal
+    ]
+    said = f"{head} with default settings; not met:\n\n" + "\n".join(f"- {line}" for line in missed)
+    if met:
+        said += f"\n\nWith memory for replies, see below, the goals of the bare limit are met by {', '.join(met)}, too."
+    return said
 
 
 def _main_table(cases: Sequence[CaseResult]) -> str:
@@ -149,26 +157,40 @@ def _errors(cases: Sequence[CaseResult]) -> str:
 
 
 def _kept(kept: Kept) -> str:
-    errors = sum(errors_of(run) for of in kept.cases for run in (*of.bare, *of.upspace))
+    beside = [of for case in kept.cases for of in (case.alone, case.under_writes)]
+    errors = sum(errors_of(run) for of in beside for run in (*of.bare, *of.upspace))
     said = (
         f"What memory buys, in the same run: with `--reply-cache-mb {kept.reply_cache_mb}` instead of the default, and"
-        " after each had been asked for once, lists and cards are sent as they were kept. The worker then takes"
-        f" {kept.memory.rss_mb:.0f} MB. Errors: {errors}."
+        " after each had been asked for once, lists and cards are sent as they were kept, until somebody writes what"
+        f" they show. The worker then takes {kept.memory.rss_mb:.0f} MB. Errors: {errors}."
     )
-    figures = table(
-        ("endpoint", "bare, req/s", "upspace, req/s", "of bare (goal)", "in the rounds"),
+    written = (
+        f"The same while another process commits {kept.writes_per_s:.0f} follows and unfollows a second to the file,"
+        " each by itself, of accounts drawn from all, as those are that are asked for: few replies are made anew, and"
+        " what is seen is what noticing the commits costs, and the processor that the other process takes from both."
+    )
+    parts = (said, _beside(kept, lambda of: of.alone), written, _beside(kept, lambda of: of.under_writes))
+    return "\n\n".join(parts)
+
+
+def _beside(kept: Kept, chosen: Callable[[KeptCase], Beside]) -> str:
+    head = ("endpoint", "bare, req/s", "upspace, req/s", "upspace p50 / p99, ms", "of bare (goal)", "in the rounds")
+    return table(
+        head,
         (
             (
                 of.case.label(),
-                f"{median(run.requests_per_s for run in of.bare):,.0f}",
-                f"{median(run.requests_per_s for run in of.upspace):,.0f}",
-                against_goal(of.to_bare, of.case.bare_goal, 2),
-                spread(of.to_bare, 2),
+                f"{median(run.requests_per_s for run in beside.bare):,.0f}",
+                f"{median(run.requests_per_s for run in beside.upspace):,.0f}",
+                f"{median(run.p50_ms for run in beside.upspace):.2f} / "
+                f"{median(run.p99_ms for run in beside.upspace):.2f}",
+                against_goal(beside.to_bare, of.case.bare_goal, 2),
+                spread(beside.to_bare, 2),
             )
             for of in kept.cases
+            for beside in (chosen(of),)
         ),
     )
-    return f"{said}\n\n{figures}"
 
 
 def _method(results: Results) -> str:

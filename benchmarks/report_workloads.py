@@ -19,6 +19,8 @@ other replies that are not code 0.
 def render_workloads(rows: Sequence[Row]) -> list[str]:
     """The part of the page as paragraphs of Markdown."""
     first = rows[0]
+    # Those of an engine may have been measured on several days.
+    oldest = {row.engine: row for row in sorted(rows, key=lambda row: (row.engine, row.date), reverse=True)}
     return [
         "## Mixed workloads",
         table(
@@ -36,7 +38,7 @@ def render_workloads(rows: Sequence[Row]) -> list[str]:
             texts=3,
         ),
         _METHOD.format(accounts=first.accounts, relations=first.relations, connections=first.connections).strip(),
-        measured_on(first.date, first.machine, first.versions),
+        *(f"Over {engine}: {measured_on(of.date, of.machine, of.versions)}" for engine, of in oldest.items()),
     ]
 
 

@@ -74,13 +74,20 @@ class CaseResult(Struct, frozen=True, kw_only=True):
     rounds: list[Round]
 
 
-class KeptCase(Struct, frozen=True, kw_only=True):
-    """A case whose replies are all kept: in each round a run against the bare limit, and one against upspace."""
+class Beside(Struct, frozen=True):
+    """In each round a run against the bare limit, and one against upspace."""
 
-    case: Case
     bare: list[Run]
     upspace: list[Run]
     to_bare: Ratio
+
+
+class KeptCase(Struct, frozen=True, kw_only=True):
+    """A case whose replies are all kept, alone and under writes."""
+
+    case: Case
+    alone: Beside
+    under_writes: Beside
 
 
 class Memory(Struct, frozen=True):
@@ -91,9 +98,10 @@ class Memory(Struct, frozen=True):
 
 
 class Kept(Struct, frozen=True, kw_only=True):
-    """What a server answers that has room for every reply that it keeps."""
+    """What a server answers that has room for every reply that it keeps; `writes_per_s` are those of `under_writes`."""
 
     reply_cache_mb: int
+    writes_per_s: float
     memory: Memory
     cases: list[KeptCase]
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import psutil
 from msgspec import Struct
+from results import Memory
 
 _HERE = Path(__file__).parent
 _READY_S = 60
@@ -43,6 +44,12 @@ class Server(Struct, frozen=True):
         first = psutil.Process(self.pid)
         processes = [first, *first.children(recursive=True)]
         return sorted(processes, key=lambda process: sum(process.cpu_times()[:2]), reverse=True)[:count]
+
+
+def memory_of(server: Server) -> Memory:
+    """What the server's worker takes."""
+    used = server.worker().memory_full_info()
+    return Memory(rss_mb=round(used.rss / 1e6, 1), pss_mb=round(used.pss / 1e6, 1))
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 -- What wrk sends: a target drawn at random for each request, always in the same order for the same seed, or one after
--- the other. Arguments after `--`: a file of mids, one a line; the seed; the URL with {mid} in the place of the target;
--- `random` or `in turn`.
+-- the other. Arguments after `--`: a file of mids, one a line; the seed, or how many to leave out at first; the URL with
+-- {mid} in the place of the target; `random` or `in turn`.
 
 local mids, before, after = {}, "", ""
 local in_turn, last = false, 0
@@ -11,6 +11,7 @@ function init(args)
     end
     math.randomseed(tonumber(args[2]))
     in_turn = args[4] == "in turn"
+    last = in_turn and tonumber(args[2]) or 0
     local request = wrk.format("GET", args[3])
     local from, to = request:find("{mid}", 1, true)
     before, after = request:sub(1, from - 1), request:sub(to + 1)

@@ -25,12 +25,15 @@ class Size(Struct, frozen=True, kw_only=True):
 
 
 class Warm(Struct, frozen=True, kw_only=True):
-    """All sizes by servers with the same bound for accounts in memory, the smallest size first.
+    """All sizes by servers with the same bounds of memory, the smallest size first.
 
-    `runs` are those of each round by kind of request, `resident_mb` is what each worker holds in the end.
+    With `known`, all that is asked for has been asked for once before each round. `runs` are those of each round by
+    kind of request, `resident_mb` is what each worker holds in the end.
     """
 
     account_cache_mb: int
+    reply_cache_mb: int
+    known: bool
     resident_mb: list[float]
     runs: list[dict[str, list[Sample]]]
 
@@ -41,7 +44,7 @@ class Warm(Struct, frozen=True, kw_only=True):
 
 
 class GrowthResults(Struct, frozen=True, kw_only=True):
-    """All sizes, the smallest first, and their runs by bound, the default one first.
+    """All sizes, the smallest first, and their runs by bounds of memory, the default ones first.
 
     `labels` say what each kind of request is; `date` is UTC.
     """
