@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bulk.results import BulkResults, Stage
-from tables import measured_on, table
+from tables import ENGINES, measured_on, table
 
 BARE_GOAL = 0.4
 """Of the rate of the database's own program."""
@@ -12,7 +12,6 @@ RATE_GOAL = 76_435
 PEAK_GOAL_MB = 2_000
 
 _PROGRAMS = {"sqlite": "the `sqlite3` shell's `.import`", "postgres": "PostgreSQL's `copy`"}
-_ENGINES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 
 _METHOD = """\
 `benchmarks/bulk_load.py` makes two CSV files in random order: accounts, and follows whose numbers by account are
@@ -40,7 +39,7 @@ def render_bulk(all_results: Sequence[BulkResults]) -> list[str]:
             ),
             (
                 (
-                    _ENGINES[of.engine],
+                    ENGINES[of.engine],
                     *(f"{count:,}" for count in (of.accounts, of.follows, of.rows, of.store_mb)),
                     f"{of.load.seconds:,.0f}",
                     f"{of.follows_per_s:,.0f}",
@@ -53,7 +52,7 @@ def render_bulk(all_results: Sequence[BulkResults]) -> list[str]:
             ),
         ),
         _METHOD.strip(),
-        "\n\n".join(f"{_ENGINES[of.engine]}: {measured_on(of.date, of.machine, of.versions)}" for of in all_results),
+        "\n\n".join(f"{ENGINES[of.engine]}: {measured_on(of.date, of.machine, of.versions)}" for of in all_results),
     ]
 
 
@@ -66,7 +65,7 @@ def _verdict(of: BulkResults) -> str:
         (f"check: {of.findings.partition('; ')[2]}", "goal", of.findings.endswith("everything agrees")),
     ]
     shown = "; ".join(f"{what} ({goal}: {'met' if is_met else '**not met**'})" for what, goal, is_met in met)
-    return f"- {_ENGINES[of.engine]}: {shown}."
+    return f"- {ENGINES[of.engine]}: {shown}."
 
 
 def _peak(stage: Stage) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tables import measured_on, table
+from tables import ENGINES, measured_on, table
 from workloads.results import Row
 
 _METHOD = """\
@@ -38,7 +38,7 @@ def render_workloads(rows: Sequence[Row]) -> list[str]:
             texts=3,
         ),
         _METHOD.format(accounts=first.accounts, relations=first.relations, connections=first.connections).strip(),
-        *(f"Over {engine}: {measured_on(of.date, of.machine, of.versions)}" for engine, of in oldest.items()),
+        *(f"{ENGINES[engine]}: {measured_on(of.date, of.machine, of.versions)}" for engine, of in oldest.items()),
     ]
 
 

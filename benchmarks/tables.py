@@ -4,6 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from results import Machine, Ratio
 
+ENGINES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
+"""What engines are called in texts."""
+
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> str:
     """A table whose first columns are texts and the others numbers."""

@@ -32,22 +32,22 @@ MISUSE = """
 from upspace.client import AsyncClient, Client
 
 client, asynchronous = Client("http://127.0.0.1:9"), AsyncClient("http://127.0.0.1:9")
-client.followers("7")  # type: ignore[arg-type]
-client.followers(7, page=2)  # type: ignore[call-arg]
-client.followers(7, 2)  # type: ignore[call-arg]
-client.followers(7, order="up")  # type: ignore[arg-type]
-client.nobody(7)  # type: ignore[attr-defined]
-client.card(7).fans  # type: ignore[attr-defined]
-client.upstat(7).likes  # type: ignore[union-attr]
-asynchronous.card(7).follower  # type: ignore[attr-defined]
-for fan in asynchronous.walk_fans(7):  # type: ignore[attr-defined]
+client.followers("7")  # type: ignore[arg-type]  # a number is asked for
+client.followers(7, page=2)  # type: ignore[call-arg]  # it is called pn
+client.followers(7, 2)  # type: ignore[call-arg]  # pages are named
+client.followers(7, order="up")  # type: ignore[arg-type]  # asc or desc
+client.nobody(7)  # type: ignore[attr-defined]  # no such endpoint
+client.card(7).fans  # type: ignore[attr-defined]  # no such field
+client.upstat(7).likes  # type: ignore[union-attr]  # it may be empty
+asynchronous.card(7).follower  # type: ignore[attr-defined]  # it is not awaited
+for fan in asynchronous.walk_fans(7):  # type: ignore[attr-defined]  # nor is this
     pass
 for found in client.walk_fans(7):
-    found.following  # type: ignore[attr-defined]
+    found.following  # type: ignore[attr-defined]  # an element has none
 
 
 async def forgotten() -> None:
-    asynchronous.follow(7)  # type: ignore[unused-coroutine]
+    asynchronous.follow(7)  # type: ignore[unused-coroutine]  # nobody awaits it
 """
 
 

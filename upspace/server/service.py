@@ -58,8 +58,10 @@ def kept(owner_of: Callable[[P], int]) -> Callable[[Make[P]], Handle[P]]:
             if version == replies.version and (data := replies.found(owner, parameters)) is not None:
                 return data
             shown = await make(service, None, parameters)
+            if version != replies.version or not replies.takes(parameters, shown):
+                return shown.data
             # It may show a later state, if making it took turns of the loop.
-            if replies.takes(parameters, shown) and version == replies.version == await store.version():
+            if version == await store.version():
                 replies.keep(owner, parameters, shown)
             return shown.data
 
